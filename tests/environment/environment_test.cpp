@@ -44,7 +44,7 @@ std::string message_of(const std::function<void()>& wrong) {
   return {};
 }
 
-/// Three steps along a line; the second may be worth anything.
+/// An environment of three steps along a line, in which the reward of the second step is a parameter.
 class Line final : public Environment {
  public:
   explicit Line(double worth) : worth_(worth) {}
@@ -64,7 +64,7 @@ class Line final : public Environment {
   double worth_;
 };
 
-TEST(Environment, RefusesAnIllegalActionAtTheUsersLine) {
+TEST(Environment, RefusesAnIllegalActionWithTheLineOfTheCall) {
   Line line(1);
   EXPECT_NE(message_of<UsageError>([&] { line.step(0); }).find("the episode is over"), std::string::npos);
   line.reset(1);
@@ -91,7 +91,7 @@ TEST(Environment, RefusesARewardThatIsNotFinite) {
   }
 }
 
-TEST(Environment, SaysThatAnEpisodeWasCutOffAndSumsItsRewards) {
+TEST(Environment, MarksAnEpisodeThatWasCutOffAndSumsItsRewards) {
   Line line(2.5);
   line.reset(1);
   play(line, {0, 1, 0});
@@ -103,7 +103,7 @@ TEST(Environment, SaysThatAnEpisodeWasCutOffAndSumsItsRewards) {
 
 class EveryEnvironment : public ::testing::TestWithParam<std::string> {};
 
-TEST_P(EveryEnvironment, IsAFunctionOfItsSeedAndActionsAndItsCopiesAreIndependent) {
+TEST_P(EveryEnvironment, DependsOnlyOnSeedAndActionsAndHasIndependentCopies) {
   const auto one = begun(GetParam(), 7), two = begun(GetParam(), 7);
   EXPECT_EQ(seen(*one), seen(*two));
   const auto before = one->copy();
@@ -120,8 +120,8 @@ TEST_P(EveryEnvironment, IsAFunctionOfItsSeedAndActionsAndItsCopiesAreIndependen
   EXPECT_EQ(static_cast<std::int64_t>(names.size()), one->actions());
 }
 
-/// To play a move and to look in another way is to look in that way and to play what the move is called there.
-TEST_P(EveryEnvironment, LooksTheSameInEachOfItsSymmetries) {
+/// Playing a move and then transforming the observation is the same as playing the transformed move.
+TEST_P(EveryEnvironment, MovesCommuteWithItsSymmetries) {
   const auto world = begun(GetParam());
   for (const Environment::Symmetry& look : world->symmetries()) {
     const auto turned = begun(GetParam()), straight = begun(GetParam());
@@ -146,7 +146,7 @@ TEST(EnvironmentTable, HasAllOfThemWithTexts) {
   }
 }
 
-/// One step as Gym's CartPole-v1 takes it (gym/envs/classic_control/cartpole.py, Euler).
+/// One step of Gym's CartPole-v1 (gym/envs/classic_control/cartpole.py, explicit Euler).
 std::array<double, 4> gym_step(std::array<double, 4> state, int action) {
   auto [x, x_dot, theta, theta_dot] = state;
   const double force = action == 1 ? 10.0 : -10.0, costheta = std::cos(theta), sintheta = std::sin(theta);
@@ -156,7 +156,7 @@ std::array<double, 4> gym_step(std::array<double, 4> state, int action) {
   return {x + 0.02 * x_dot, x_dot + 0.02 * xacc, theta + 0.02 * theta_dot, theta_dot + 0.02 * thetaacc};
 }
 
-TEST(CartPole, MovesAsGyms) {
+TEST(CartPole, MovesLikeGymsCartPole) {
   const auto pole = begun("cartpole", 3);
   std::vector<float> start = seen(*pole);
   std::array<double, 4> state = {start[0], start[1], start[2], start[3]};
@@ -174,7 +174,7 @@ TEST(CartPole, MovesAsGyms) {
 
 TEST(CartPole, IsCutOffAfterFiveHundredSteps) {
   const auto pole = begun("cartpole", 5);
-  while (!pole->over()) {  // a hand that balances it
+  while (!pole->over()) {  // a controller that balances the pole
     const std::vector<float> now = seen(*pole);
     pole->step(0.1f * now[0] + 0.3f * now[1] + 3 * now[2] + now[3] > 0 ? 1 : 0);
   }
@@ -200,7 +200,7 @@ TEST(TicTacToe, IsWonByThreeInARowAndDrawnWithoutOne) {
   EXPECT_FALSE(drawn->cut());
 }
 
-TEST(TicTacToe, EndsAsPlainLoopsOverTheBoardSay) {
+TEST(TicTacToe, EndsWhenPlainLoopsOverTheBoardFindAWinner) {
   std::uint64_t state = 1;
   std::map<double, int> outcomes;
   for (int game = 0; game < 500; ++game) {
@@ -236,7 +236,7 @@ TEST(EnvironmentTable, BoardsHaveAllTheirSymmetries) {
   }
 }
 
-/// Every place that four may stand in, found by plain loops over the board.
+/// Whether a player has four in a row, by plain loops over all lines of the board.
 bool four_in_a_row(const std::array<std::array<int, 7>, 6>& board, int player) {
   for (int row = 0; row < 6; ++row) {
     for (int column = 0; column < 7; ++column) {
@@ -254,7 +254,7 @@ bool four_in_a_row(const std::array<std::array<int, 7>, 6>& board, int player) {
   return false;
 }
 
-TEST(ConnectFour, EndsAsPlainLoopsOverTheBoardSay) {
+TEST(ConnectFour, EndsWhenPlainLoopsOverTheBoardFindAWinner) {
   std::uint64_t state = 1;
   std::map<double, int> outcomes;
   for (int game = 0; game < 2000; ++game) {
@@ -276,7 +276,7 @@ TEST(ConnectFour, EndsAsPlainLoopsOverTheBoardSay) {
     }
     ++outcomes[four->outcome()];
   }
-  EXPECT_GT(outcomes[1], outcomes[-1]);  // who moves first wins more often at random
+  EXPECT_GT(outcomes[1], outcomes[-1]);  // with random moves the first player wins more often
   EXPECT_GT(outcomes[0], 0);
 }
 

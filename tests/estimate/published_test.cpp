@@ -10,14 +10,14 @@
 namespace thalweg::estimate {
 namespace {
 
-TEST(Published, EveryFigureIsWithinFivePercent) {
+TEST(Published, EveryEstimateIsWithinFivePercent) {
   for (const PublishedRow& row : published_rows()) {
     EXPECT_LT(std::abs(row.difference()), 0.05) << row.what << ": " << row.computed << " " << row.unit;
     EXPECT_FALSE(row.source.empty());
   }
 }
 
-TEST(Published, WhatWasFittedIsNotWhatIsChecked) {
+TEST(Published, AtLeastAsManyRowsAreCheckedAsAreFitted) {
   int fitted = 0, checked = 0;
   std::set<std::string> names;
   for (const PublishedRow& row : published_rows()) {
@@ -42,19 +42,19 @@ TEST(Gpt, HasTheParametersOfGpt2) {
   EXPECT_EQ(Gpt{}.parameters(), 124'439'808);  // Radford et al. 2019: 124 M
 }
 
-TEST(Gpt, OperationsAreMegatronsFormula) {
+TEST(Gpt, OperationsFollowMegatronsFormula) {
   const Gpt m{.layers = 96, .width = 12288, .heads = 96, .vocabulary = 51200, .sequence = 2048};
   const double h = 12288, l = 96, s = 2048, v = 51200, tokens = 64 * s;
   EXPECT_NEAR(m.model_operations(tokens) / (72 * tokens * l * h * h * (1 + s / (6 * h) + v / (12 * h * l))), 1, 1e-12);
 }
 
-TEST(Checkpoints, RhythmIsYoungsAndDalys) {
+TEST(Checkpoints, IntervalFollowsYoungAndDaly) {
   const CheckpointRhythm rhythm = best_rhythm(60, 3.09 * 3600);
   EXPECT_NEAR(rhythm.interval, std::sqrt(2 * 60 * 3.09 * 3600), 1e-9);
   EXPECT_NEAR(rhythm.lost, 0.104, 0.001);
 }
 
-TEST(Layouts, TheFastestFits) {
+TEST(Layouts, TheFastestOnesFitIntoMemory) {
   const Machine machine = machine_named("a100");
   const Work work{{.layers = 96, .width = 12288, .heads = 96, .vocabulary = 51200, .sequence = 2048}, 1536, mixed_adam};
   const auto found = fastest_layouts(work, 1024, machine);
@@ -67,12 +67,12 @@ TEST(Layouts, TheFastestFits) {
   }
 }
 
-TEST(Layouts, NoneFitsWhereAllTheMemoryIsTooLittle) {
+TEST(Layouts, ThereIsNoneIfMemoryIsTooSmall) {
   const Work work{{.layers = 128, .width = 25600, .heads = 160, .vocabulary = 51200, .sequence = 2048}, 64, mixed_adam};
   EXPECT_TRUE(fastest_layouts(work, 64, machine_named("a100")).empty());
 }
 
-TEST(Machines, EveryRowSaysWhatItIs) {
+TEST(Machines, EveryRowHasANameASourceAndValidFields) {
   std::set<std::string> names;
   for (Machine machine : machines()) {
     EXPECT_TRUE(names.insert(machine.name).second) << machine.name;

@@ -1,4 +1,4 @@
-// A table: read, understood and encoded.
+// Fuzz target: a CSV table is read, its schema is inferred, and its rows are encoded.
 
 #include <algorithm>
 

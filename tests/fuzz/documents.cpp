@@ -1,5 +1,5 @@
-// A text cut into documents and these into rows of words: no word is lost, every number is one that there is, and what
-// describes the words survives being written down.
+// Fuzz target: a text is split into documents, and these into rows of word numbers. No word is lost, every number is
+// valid, and the preprocessing is the same after writing and reading it.
 
 #include "data/documents.hpp"
 

@@ -1,4 +1,4 @@
-// Where libFuzzer enters a target.
+// The entry point that libFuzzer calls: it passes the input to the target's run().
 
 #include "fuzz.hpp"
 

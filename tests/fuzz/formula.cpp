@@ -1,4 +1,4 @@
-// A formula: it is parsed, and what is accepted can be traced.
+// Fuzz target: a formula is parsed; if it is accepted, it can be traced.
 
 #include "thalweg/formula.hpp"
 

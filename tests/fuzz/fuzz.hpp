@@ -1,6 +1,5 @@
 #pragma once
-// What the fuzz targets share. A reader may refuse its input with a typed error on one line; any other reaction to
-// malformed bytes is a defect.
+// Common code of the fuzz targets. A reader may refuse malformed input with an Error; any other failure is a defect.
 
 #include <sys/mman.h>
 #include <unistd.h>
@@ -22,7 +21,7 @@ namespace thalweg::fuzz {
   std::abort();
 }
 
-/// Runs the reader: it may throw an Error, but none of our own defects.
+/// Runs the reader, which may throw any Error except an internal one.
 template <class F>
 void may_refuse(const F& read) {
   try {
@@ -32,7 +31,7 @@ void may_refuse(const F& read) {
   }
 }
 
-/// The bytes as a file in memory, at a path.
+/// A file in memory with these bytes, which has a path.
 class MemoryFile {
  public:
   explicit MemoryFile(std::string_view bytes) : descriptor_(::memfd_create("fuzz", MFD_CLOEXEC)) {
@@ -48,7 +47,7 @@ class MemoryFile {
   int descriptor_;
 };
 
-/// A folder in memory where there is one, of this process alone.
+/// A temporary folder of this process, in memory if the system has /dev/shm.
 inline const std::filesystem::path& folder() {
   static const std::filesystem::path path = [] {
     const bool shared = std::filesystem::exists("/dev/shm");
@@ -65,7 +64,7 @@ inline void write(const std::filesystem::path& path, std::string_view bytes) {
   std::ofstream(path, std::ios::binary).write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
 }
 
-/// What a target does with an input.
+/// Each target defines this: what it does with an input.
 void run(std::string_view bytes);
 
 }  // namespace thalweg::fuzz

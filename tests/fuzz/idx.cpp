@@ -1,4 +1,4 @@
-// Images and labels as MNIST has them; the input is both files, one behind the other at half of its length.
+// Fuzz target: IDX files of images and labels. The input is both files; the second begins at half of its length.
 
 #include "fuzz.hpp"
 #include "thalweg/data.hpp"

@@ -1,4 +1,4 @@
-// The manifest of a checkpoint, with the checksums that it should have: only what it says can be wrong.
+// Fuzz target: the manifest of a checkpoint. Its checksum is made valid, so that the fuzzer reaches the code behind it.
 
 #include <zlib.h>
 
@@ -42,7 +42,7 @@ void thalweg::fuzz::run(std::string_view bytes) {
     write_checkpoint(checkpoints, whole, 1);
   }
   std::string sealed(bytes);
-  if (nests_within(bytes, 64)) {  // else it is handed over as it is
+  if (nests_within(bytes, 64)) {  // deeper input is passed on unchanged
     const auto manifest = nlohmann::json::parse(bytes, nullptr, false);
     if (!manifest.is_discarded())
       sealed = nlohmann::json{{"manifest", manifest}, {"checksum", checksum(manifest.dump())}}.dump();

@@ -1,4 +1,4 @@
-// The log of a run: a damaged line is passed over, and none stops a resume.
+// Fuzz target: the metrics log of a run. Damaged lines are skipped and never prevent a resume.
 
 #include "fuzz.hpp"
 #include "run/run.hpp"

@@ -1,4 +1,4 @@
-// A model file: loaded, asked for a prediction, and told to write where it can.
+// Fuzz target: a model file is loaded, predicts, and generates text if it can.
 
 #include "thalweg/model.hpp"
 

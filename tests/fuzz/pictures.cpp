@@ -1,4 +1,4 @@
-// A folder of two pictures, PNG or JPEG; the input is the second, and the first where it begins with no known sign.
+// Fuzz target: a picture, PNG or JPEG, is read from a file and from a folder of classes.
 
 #include "data/pictures.hpp"
 #include "fuzz.hpp"

@@ -1,5 +1,5 @@
-// A table of pairs of texts: what is read has a preferred text and another one, and becomes tokens that are the text
-// again, as far as there is room.
+// Fuzz target: a table of pairs of texts. Each pair has a preferred text and another one, and their tokens decode to
+// the texts, or to a prefix if a text is too long.
 
 #include "data/preferences.hpp"
 

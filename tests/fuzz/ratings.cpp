@@ -1,4 +1,4 @@
-// A table of ratings: what is read is a finite rating of a named thing by a named person, numbered within its levels.
+// Fuzz target: a table of ratings. Each rating is finite, has a user and an item, and their numbers are valid levels.
 
 #include "data/ratings.hpp"
 

@@ -1,4 +1,4 @@
-// A file of tensors: what is read can be written, and reads back to the same.
+// Fuzz target: a safetensors file. Tensors that were read are the same after writing and reading them.
 
 #include "store/safetensors.hpp"
 

@@ -1,5 +1,5 @@
-// A pronouncing dictionary, or how sequences were encoded: what is read is written as it was, and what a model says of
-// its symbols can be said again.
+// Fuzz target: a pronouncing dictionary, or the preprocessing of sequences. Targets decode to the tokens that they were
+// encoded from, and the preprocessing is the same after writing and reading it.
 
 #include <set>
 

@@ -1,4 +1,4 @@
-// A WAV, FLAC or Ogg file: what is read has samples, all of them finite, and a rate to which it can be resampled.
+// Fuzz target: a WAV, FLAC or Ogg file. A sound has samples, all of them finite, and can be resampled.
 
 #include <cmath>
 #include <span>
@@ -7,7 +7,7 @@
 #include "data/sound.hpp"
 #include "fuzz.hpp"
 
-// What libsndfile 1.2 loses of a damaged Vorbis stream.
+// libsndfile 1.2 leaks memory when a Vorbis stream is damaged.
 extern "C" const char* __lsan_default_suppressions() { return "leak:libvorbis\n"; }
 
 void thalweg::fuzz::run(std::string_view bytes) {
@@ -17,7 +17,7 @@ void thalweg::fuzz::run(std::string_view bytes) {
     for (const float sample : sound.samples.values<float>()) {
       if (!std::isfinite(sample)) broken("a sample", std::to_string(sample));
     }
-    constexpr std::int64_t most = 4096;  // so that an input takes a moment
+    constexpr std::int64_t most = 4096;  // so that each input is fast
     if (sound.samples.size() <= most) (void)resampled(sound, 8000);
   });
 }

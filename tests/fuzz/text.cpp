@@ -1,4 +1,4 @@
-// A text and its vocabulary: what is encoded decodes to the same.
+// Fuzz target: tokenizers. The tokens of a text decode to the same text.
 
 #include "data/text.hpp"
 #include "fuzz.hpp"

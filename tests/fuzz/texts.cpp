@@ -1,4 +1,4 @@
-// Texts with a class each, as lines or as a table: what is read can be hashed, and every column lies within bounds.
+// Fuzz target: texts with classes, as lines or as a table. They can be hashed, and every column number is valid.
 
 #include "data/hashed_text.hpp"
 #include "data/labelled_texts.hpp"

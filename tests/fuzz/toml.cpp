@@ -1,4 +1,4 @@
-// A configuration: what is written out reads back to the same.
+// Fuzz target: a TOML configuration. It is the same after writing and reading it.
 
 #include "options/toml.hpp"
 #include "fuzz.hpp"

@@ -1,4 +1,4 @@
-// A text cut into words: each has a number within the vocabulary, and the counts are those of the numbers.
+// Fuzz target: a text is split into words. Each has a valid number, and the counts agree with the numbers.
 
 #include "data/words.hpp"
 

@@ -1,4 +1,4 @@
-// What an op takes: a Var, a number, a constant, i32 where that makes sense; and what derivatives are called with.
+// The arguments of ops (a Var, a number, a constant, also i32 for ops that support it) and of derivatives.
 
 #include <gtest/gtest.h>
 
@@ -27,7 +27,7 @@ void expect_values(const Tensor& got, const std::vector<double>& wanted, double 
   }
 }
 
-TEST(Arguments, ANumberOrAConstantStandsWhereAVarDoes) {
+TEST(Arguments, ANumberOrAConstantMayReplaceAVar) {
   const Constant c = constant(numbers({.25, .75}));
   const Tensor x = numbers({.5, 1.5});
   const auto value = [&](auto f) { return Function(f)(x); };
@@ -56,19 +56,19 @@ TEST(Arguments, ANumberOrAConstantStandsWhereAVarDoes) {
       {3, 6});
 }
 
-TEST(Arguments, TheDerivativeIsThatOfTheVarAlone) {
+TEST(Arguments, TheDerivativeIsByTheVarOnly) {
   const Constant c = constant(numbers({.25, .75}));
   expect_values(grad(Function([&](Var v) { return sum(sum(c) * v); }))(numbers({.5, 1.5})), {1, 1});
   expect_values(grad(Function([](Var v) { return sum(straight_through(1.0, 3 * v)); }))(numbers({.5, 1.5})), {3, 3});
 }
 
-TEST(Arguments, WithoutATraceThereIsNoGraph) {
+TEST(Arguments, OpsNeedATrace) {
   EXPECT_THROW(sum(constant(numbers({1, 2}))), UsageError);
   EXPECT_THROW(exp(1.0), UsageError);
 }
 
 TEST(Arguments, WholeNumbersAreExact) {
-  constexpr std::int32_t large = (1 << 24) + 1;  // which f32 does not hold
+  constexpr std::int32_t large = (1 << 24) + 1;  // not exact in f32
   const auto whole = [](std::vector<std::int32_t> v) { return Tensor::from(v, {static_cast<std::int64_t>(v.size())}); };
   const Tensor x = whole({large, 3, -2});
   const auto check = [&](auto f, const std::vector<double>& wanted) {
@@ -99,7 +99,7 @@ TEST(Arguments, WholeNumbersArePlainArithmetic) {
   };
   check([](Var v) { return v + 1; }, {large + 1, 4, -1});
   check([](Var v) { return 10 - v; }, {10 - large, 7, 12});
-  check([](Var v) { return 2 * v * v - v; }, {most - large, 15, 10});  // the product is beyond i32
+  check([](Var v) { return 2 * v * v - v; }, {most - large, 15, 10});  // the product is clamped to the largest i32
   check([](Var v) { return -v; }, {-large, -3, 2});
   check([](Var v) { return square(clamp(v, -2, 5)); }, {25, 9, 4});
   check([](Var v) { return abs(v) - sign(v); }, {large - 1, 2, 3});
@@ -108,11 +108,11 @@ TEST(Arguments, WholeNumbersArePlainArithmetic) {
   check([](Var v) { return prod(clamp(v, -4, 4)); }, {-24});
   check([](Var v) { return where(v > 0, v + 1, v - 1); }, {large + 1, 4, -3});
   EXPECT_THROW(Function([](Var v) { return v + 0.5; })(x), UsageError);
-  EXPECT_THROW(Function([](Var v) { return v / 2; })(x), UsageError) << "not whole";
+  EXPECT_THROW(Function([](Var v) { return v / 2; })(x), UsageError) << "the quotient may not be a whole number";
   EXPECT_THROW(Function([](Var v) { return exp(v); })(x), UsageError);
 }
 
-TEST(Arguments, AConstantIsAVarWhereAFunctionTakesOne) {
+TEST(Arguments, AConstantConvertsToAVar) {
   const Tensor x = Tensor::of({0.5, 1.5});
   const auto f = Function([](Var v) {
     const Loss loss = loss::mse(v, constant(Tensor::of({1.0, 1.0})));
@@ -121,10 +121,10 @@ TEST(Arguments, AConstantIsAVarWhereAFunctionTakesOne) {
   expect_values(f(x), {.25});
   expect_values(Function([](Var v) { return concat({v, constant(Tensor::of({7.0}))}); })(x), {.5, 1.5, 7});
   expect_values(Function([](Var) { return Var(constant(Tensor::of({7.0}))); })(x), {7});
-  EXPECT_THROW(Var(constant(x)), UsageError) << "nothing is traced";
+  EXPECT_THROW(Var(constant(x)), UsageError) << "there is no trace";
 }
 
-TEST(Reshape, MinusOneIsWhatTheOthersLeave) {
+TEST(Reshape, MinusOneIsComputedFromTheOtherSizes) {
   const auto shape = [](std::initializer_list<std::int64_t> sizes) {
     return Function([=](Var x) { return reshape(x, sizes); })(zeros({4, 6})).shape();
   };
@@ -138,7 +138,7 @@ TEST(Reshape, MinusOneIsWhatTheOthersLeave) {
   EXPECT_THROW(shape({-2, -1}), UsageError);
 }
 
-TEST(Sizes, ComeFromEveryWholeNumber) {
+TEST(Sizes, MayBeOfAnyIntegerType) {
   const long long three = 3;
   const std::size_t two = 2;
   EXPECT_EQ(Extent(three), Extent(3, 3));
@@ -150,14 +150,14 @@ TEST(Sizes, ComeFromEveryWholeNumber) {
 
 TEST(Sgd, NeedsNoOptions) { EXPECT_EQ(optim::sgd().lr, 1e-3); }
 
-TEST(Arguments, AWholeConditionChoosesAmongFloats) {
+TEST(Arguments, AnIntegerConditionSelectsFloats) {
   const Tensor labels = Tensor::from(std::vector<std::int32_t>{0, 2}, {2});
   const Function f = [](Var x, Var l) { return where(equal(l, 2), x, 0); };
   expect_values(f(Tensor::of({5.0, 6.0}), labels), {0, 6});
   expect_values(Function([](Var l) { return where(l, 1, 0.5); })(labels), {.5, 1});
 }
 
-TEST(Derivatives, InADirectionTakeTheOtherArgumentsAtTheEnd) {
+TEST(Derivatives, InADirectionTakeTheOtherArgumentsLast) {
   const Function f = [](Var w, Var x, Var y) { return sum(w * w * x) + sum(w * y); };
   const Tensor w = Tensor::of({1.0, 2.0}), v = Tensor::of({3.0, 5.0}), x = Tensor::of({7.0, 11.0}),
                y = Tensor::of({13.0, 17.0});
@@ -167,13 +167,13 @@ TEST(Derivatives, InADirectionTakeTheOtherArgumentsAtTheEnd) {
   EXPECT_THROW((void)hvp(f)(w), UsageError);
 }
 
-TEST(Derivatives, OfPowersAtZeroAreNumbers) {
+TEST(Derivatives, OfPowersAtZeroAreNotNan) {
   const auto power = [](double exponent) { return Function([=](Var x) { return sum(pow(x, exponent)); }); };
   const Tensor zero = Tensor::of({0.0});
   expect_values(grad(power(0))(zero), {0});
   for (const auto& [exponent, second, third] :
        {std::tuple{0.0, 0.0, 0.0}, {1.0, 0.0, 0.0}, {2.0, 2.0, 0.0}, {3.0, 0.0, 6.0}, {4.0, 0.0, 0.0}}) {
-    // as an input, so that no shorter form stands in
+    // the exponent is an input, because constant exponents have simpler formulas
     const Function f = [](Var x, Var b) { return sum(pow(x, b)); };
     const Tensor b = Tensor::of({exponent});
     const Function once = grad(f), twice = grad(Function([once](Var x, Var e) { return sum(once(x, e)); }));

@@ -1,4 +1,4 @@
-// Derivatives of derivatives, in both modes and by hand.
+// Higher derivatives in forward and reverse mode, and derivatives that users define.
 
 #include <gtest/gtest.h>
 #include <cmath>
@@ -50,7 +50,7 @@ TEST(Derivatives, HessianProductsOfAllModesAgree) {
   EXPECT_LE(distance(evaluate(forward_of_reverse, {x, v})[0], wanted), 1e-13);
   EXPECT_LE(distance(evaluate(reverse_of_forward, {x, v})[0], wanted), 1e-13);
   EXPECT_LE(distance(hvp([](Var y) { return energy(y); })(x, v), wanted), 1e-13);
-  // and the second forward derivative along v is <v, H v>
+  // the second forward derivative along v is <v, H v>
   const auto twice = [](const Vars& xv) { return jvp(jvp({energy(xv[0])}, {xv[0]}, {xv[1]}), {xv[0]}, {xv[1]}); };
   double product = 0;
   for (std::int64_t i = 0; i < v.size(); ++i) product += v.at(i) * wanted.at(i);
@@ -122,7 +122,7 @@ TEST(Derivatives, StopGradientIsAConstantInBothModes) {
   EXPECT_NEAR(out[2].item(), value, 1e-15);
 }
 
-/// x^3 y with its own derivative, which is right.
+/// x^3 y with a custom derivative, which is right.
 Var cube_times(Var x, Var y) {
   return custom_derivative(
       {x, y}, [](std::span<const Var> v) { return v[0] * v[0] * v[0] * v[1]; },
@@ -149,7 +149,7 @@ TEST(CustomDerivative, IsUsedForwardReverseAndTwice) {
   for (std::size_t i = 0; i < plain.size(); ++i) EXPECT_LE(distance(custom[i], plain[i]), 1e-13) << i;
 }
 
-TEST(CustomDerivative, IsBelievedEvenWhereItIsNotThatOfTheValue) {
+TEST(CustomDerivative, IsUsedEvenIfItIsWrong) {
   const Function straight_through = [](Var x) {
     return sum(custom_derivative(
         {x}, [](std::span<const Var> v) { return round(v[0]); },
@@ -159,7 +159,7 @@ TEST(CustomDerivative, IsBelievedEvenWhereItIsNotThatOfTheValue) {
   EXPECT_TRUE(identical(jvp(straight_through)(numbers({5}), ones({5}, f64)), full({}, 5, f64)));
 }
 
-TEST(CheckGradient, ReportsAWrongDerivativeAndWhere) {
+TEST(CheckGradient, ReportsAWrongDerivativeAndItsPlace) {
   const Function wrong = [](Var x) {
     const Var y = custom_derivative(
         {x}, [](std::span<const Var> v) { return square(v[0]); },
@@ -176,7 +176,7 @@ TEST(CheckGradient, ReportsAWrongDerivativeAndWhere) {
   EXPECT_NEAR(report.numeric.at(2), 6.0, 1e-6);
 }
 
-TEST(CheckGradient, ANotANumberIsNeverOk) {
+TEST(CheckGradient, NeverAcceptsNan) {
   const Function f = [](Var x) { return sum(sqrt(x)); };
   const GradientReport report = check_gradient(f, Tensor::of({1.0, -1.0, 4.0, 9.0}));
   EXPECT_FALSE(report.ok);
@@ -184,7 +184,7 @@ TEST(CheckGradient, ANotANumberIsNeverOk) {
   EXPECT_TRUE(check_gradient(f, Tensor::of({1.0, 4.0})).ok);
 }
 
-TEST(CheckGradient, TakesSinglePrecisionInDouble) {
+TEST(CheckGradient, ChecksF32InputsInF64) {
   EXPECT_TRUE(check_gradient([](Var x) { return sum(exp(x) * x); }, random_uniform({3, 3}, -1, 1, 1, f32)).ok);
 }
 

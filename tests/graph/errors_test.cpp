@@ -1,4 +1,4 @@
-// A mistake is reported with what came, what was wanted, and the line of the user's call.
+// Errors name what was given, what was wanted, and the line of the user's call.
 
 #include <gtest/gtest.h>
 
@@ -19,7 +19,7 @@ class Mistakes : public testing::Test {
       wide_ = graph_.input("wide", {2, 3}, f64), labels_ = graph_.input("labels", {2}, i32),
       scalar_ = graph_.input("scalar", {}, f32), foreign_ = other_.input("foreign", {2, 3}, f32);
 
-  /// The message names the op, the values in question, and this file with the line.
+  /// Expects a message that contains these parts, and this file with the line.
   static void expect(const std::function<void()>& mistake, int line, std::initializer_list<std::string> parts) {
     try {
       mistake();
@@ -98,7 +98,7 @@ TEST_F(Mistakes, TwoTracesMixed) {
   expect([&] { (void)gradients(sum(a_), {foreign_}); }, __LINE__, {"two traces"});
 }
 
-/// The next trace may lie at the same address, and its nodes have the same numbers.
+/// The next trace may have the same address, and its nodes have the same numbers, so only a check can find this.
 TEST_F(Mistakes, AVarOfATraceThatHasEnded) {
   std::optional<Graph> graph(std::in_place);
   const Var kept = graph->input("kept", {2, 3}, f32);
@@ -142,7 +142,7 @@ TEST(Mistake, AFunctionCalledWithTheWrongNumberOfArguments) {
   EXPECT_THROW((void)f(Tensor::of({1.0})), UsageError);
 }
 
-TEST(Mistake, AFunctionNamesNoLineOfTheLibrary) {
+TEST(Mistake, AFunctionDoesNotNameALineOfTheLibrary) {
   const Function f = [](Var x) { return x; };
   const Tensor x = Tensor::of({1.0, 2.0});
   const std::pair<Function, std::vector<Tensor>> calls[] = {{grad(f), {x}}, {hvp(f), {x, x}}};

@@ -1,4 +1,4 @@
-// Derivatives where there is none, or more than one: as PyTorch has them, from tests/reference/kinks.py.
+// Derivatives at kinks and at borders of the domain are those of PyTorch, from tests/reference/kinks.py.
 
 #include <gtest/gtest.h>
 
@@ -69,7 +69,7 @@ const std::map<std::string, Value>& functions() {
   return table;
 }
 
-/// Nested lists of numbers written as text.
+/// Collects the numbers and the shape of nested lists; the numbers may be texts.
 void collect(const nlohmann::json& value, std::vector<double>& numbers, std::vector<std::int64_t>& shape,
              int depth = 0) {
   if (!value.is_array()) return numbers.push_back(std::stod(value.get<std::string>()));
@@ -91,7 +91,7 @@ void expect_equal(const Tensor& got, const Tensor& wanted, const std::string& wh
     } else if (std::isinf(wanted.at(i))) {
       EXPECT_EQ(got.at(i), wanted.at(i)) << where;
     } else {
-      EXPECT_NEAR(got.at(i), wanted.at(i), 1e-8) << where;  // its hard_sigmoid has 1/6 in f32
+      EXPECT_NEAR(got.at(i), wanted.at(i), 1e-8) << where;  // 1e-8, because PyTorch's hard_sigmoid uses 1/6 in f32
     }
   }
 }

@@ -8,7 +8,7 @@
 namespace thalweg {
 namespace {
 
-/// Where the samples are in f of a batch (6, 4) and a parameter (4, 3).
+/// Along which axis the samples of a batch lie in f(x, w, y) for x (6, 4), w (4, 3) and y (6), or whether f mixes them.
 template <class F>
 SampleAxis samples_of(const F& f) {
   Graph graph;
@@ -38,7 +38,7 @@ TEST(Samples, ALossIsASumOverThem) {
   EXPECT_EQ(samples_of([](Var x, Var, Var) { return sum(matmul(x, x, true, false)); }), SampleAxis::summed());
 }
 
-TEST(Samples, WhatMixesThemIsSeen) {
+TEST(Samples, OpsThatMixThemAreDetected) {
   EXPECT_EQ(samples_of([](Var x, Var, Var) { return softmax(x, 0); }), SampleAxis::mixed());
   EXPECT_EQ(samples_of([](Var x, Var, Var) { return x - mean(x, 0); }), SampleAxis::mixed());
   EXPECT_EQ(samples_of([](Var x, Var, Var) { return max(x); }), SampleAxis::mixed());

@@ -30,7 +30,7 @@ TEST(Confusion, NamesTheClassesWithTheMostMistakes) {
   EXPECT_EQ(confusion.most_confused(9), (std::vector<std::size_t>{0, 1, 2, 3, 4}));
 }
 
-TEST(Confusion, OfAMillionClassesIsAsLargeAsItsRows) {
+TEST(Confusion, OfAMillionClassesNeedsMemoryForItsRowsOnly) {
   Confusion confusion(1'000'000);  // a matrix would have 10^12 cells
   for (std::size_t c = 0; c < 1'000'000; c += 1000) confusion.add(c, 7);
   EXPECT_EQ(confusion.of(7).fp, 1000);

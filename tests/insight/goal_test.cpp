@@ -9,7 +9,7 @@
 namespace thalweg {
 namespace {
 
-/// A run of fifty epochs whose loss rises, as that of a policy may, and whose goal goes as `course` says of 0 to 1.
+/// A run of fifty epochs whose loss rises, as a policy's may. Its goal metric is `course(t)`, where t goes from 0 to 1.
 History run(const std::function<double(double)>& course) {
   History history;
   for (int i = 0; i < 50; ++i) {
@@ -27,11 +27,11 @@ VerdictKind kind_of(const History& history, const std::string& goal = "episode l
   return judge(history, {.makes_rows = true, .goal = goal}).kind;
 }
 
-TEST(GoalVerdict, IsAboutWhatTheRunIsAfterAndNotAboutItsLoss) {
+TEST(GoalVerdict, JudgesTheGoalMetricAndNotTheLoss) {
   EXPECT_EQ(kind_of(run([](double t) { return 20 + 400 * t; })), VerdictKind::still_rising);
   EXPECT_EQ(kind_of(run([](double t) { return 20 + 480 * (1 - std::exp(-12 * t)); })), VerdictKind::converged);
   EXPECT_EQ(kind_of(run([](double t) { return std::min(500.0, 20 + 600 * t); })), VerdictKind::converged)
-      << "what is at its highest cannot rise";
+      << "a goal at its maximum cannot rise further";
   EXPECT_EQ(kind_of(run([](double) { return 22.0; })), VerdictKind::learned_nothing);
   EXPECT_EQ(kind_of(run([](double t) { return 100 - 50 * t; })), VerdictKind::learned_nothing);
   const Verdict fallen =
@@ -52,12 +52,13 @@ TEST(GoalVerdict, CountsCollectionsAndNotPassesOverThem) {
   };
   const auto rising = [](int collection) { return 20.0 + 5 * collection; };
   EXPECT_EQ(kind_of(in_passes(10, rising)), VerdictKind::not_judged) << "five collections";
-  EXPECT_EQ(kind_of(in_passes(7, rising)), VerdictKind::still_rising) << "eight, the last of one pass";
+  EXPECT_EQ(kind_of(in_passes(7, rising)), VerdictKind::still_rising)
+      << "eight collections, the last with only one pass";
   EXPECT_EQ(kind_of(in_passes(5, rising)), VerdictKind::still_rising);
-  EXPECT_EQ(kind_of(in_passes(50, rising)), VerdictKind::not_judged) << "one";
+  EXPECT_EQ(kind_of(in_passes(50, rising)), VerdictKind::not_judged) << "one collection";
   EXPECT_EQ(kind_of(in_passes(5, [](int collection) { return std::min(500.0, 100.0 + 200 * collection); })),
             VerdictKind::converged)
-      << "equal collections are several";
+      << "collections with equal results still count separately";
   const Verdict few = judge(in_passes(10, rising), {.makes_rows = true, .goal = "episode length"});
   EXPECT_EQ(few.sentence.rfind("Too short to judge: ", 0), 0U) << few.sentence;
 }
@@ -70,7 +71,7 @@ TEST(GoalVerdict, AGoalThatNeverChangesIsNotCalledShort) {
   EXPECT_NE(verdict.sentence.find("episode length was 7 in each of"), std::string::npos) << verdict.sentence;
 }
 
-TEST(GoalVerdict, WithoutAGoalNothingIsJudgedButThatTheLossIsANumber) {
+TEST(GoalVerdict, WithoutAGoalOnlyALossThatIsNotFiniteIsJudged) {
   EXPECT_EQ(kind_of(run([](double t) { return t; }), ""), VerdictKind::not_judged);
   EXPECT_EQ(kind_of(run([](double t) { return t; }), "no such metric"), VerdictKind::not_judged);
   History broken = run([](double t) { return t; });

@@ -22,7 +22,7 @@ History trained(const nn::MlpOptions& model, double lr, std::int64_t shard_size 
 
 const std::vector<std::int64_t> deep(30, 16);
 
-TEST(GradientFlow, LayersAreNamedInOrderAndTheirNormsMakeTheWhole) {
+TEST(GradientFlow, LayersAreNamedInOrderAndTheirNormsAddUp) {
   const History history = trained({.hidden = {8, 4}, .norm = "batch"}, 0.1, 8);
   EXPECT_EQ(history.layers, (std::vector<std::string>{"layer1", "layer2", "output"}));
   for (const StepReport& step : history.steps) {
@@ -33,7 +33,7 @@ TEST(GradientFlow, LayersAreNamedInOrderAndTheirNormsMakeTheWhole) {
   }
 }
 
-TEST(GradientFlow, IsRecordedOnlyWhereAsked) {
+TEST(GradientFlow, IsRecordedOnlyOnRequest) {
   Trainer trainer(nn::mlp(2), loss::cross_entropy, optim::sgd({.lr = 0.1}), 1);
   const History history = trainer.fit(two_moons(100), {.epochs = 1});
   EXPECT_TRUE(history.layers.empty());
@@ -63,7 +63,7 @@ TEST(GradientFlow, VanishesInADeepSigmoidNetwork) {
   EXPECT_NE(heat_html(history, "deep").find(">output<"), std::string::npos);
 }
 
-TEST(GradientFlow, ComesThroughWithHeNormalisationAndResidualConnections) {
+TEST(GradientFlow, IsHealthyWithHeNormalisationAndResidualConnections) {
   for (const nn::MlpOptions& model : {nn::MlpOptions{.hidden = deep},
                                       {.hidden = deep, .norm = "batch"},
                                       {.hidden = deep, .norm = "layer"},
@@ -75,7 +75,7 @@ TEST(GradientFlow, ComesThroughWithHeNormalisationAndResidualConnections) {
   }
 }
 
-TEST(GradientFlow, ExplodesWhereAStepIsAThousandTimesTheFirst) {
+TEST(GradientFlow, ExplodesIfAStepIsAThousandTimesTheFirst) {
   History history;
   history.layers = {"a", "b"};
   for (int i = 1; i <= 20; ++i) {
@@ -89,7 +89,7 @@ TEST(GradientFlow, ExplodesWhereAStepIsAThousandTimesTheFirst) {
   EXPECT_EQ(gradient_flow(history)->flow, Flow::exploding);
 }
 
-/// Two layers of one objective and one of another, which has its turn at every `every`-th of the steps.
+/// Two layers of one objective, and one of another that takes its turn in every `every`-th step.
 History with_turns(int steps, int every) {
   History history;
   history.layers = {"d/first", "d/last", "g/first"};
@@ -99,10 +99,10 @@ History with_turns(int steps, int every) {
   return history;
 }
 
-TEST(GradientFlow, AStepWithoutATurnIsGreyAndAPortionWithSomeIsTheirMean) {
+TEST(GradientFlow, StepsWithoutATurnAreGreyAndLeftOutOfMeans) {
   EXPECT_NE(heat_html(with_turns(10, 5), "layers").find(">no turn<"), std::string::npos);
   EXPECT_EQ(heat_html(with_turns(10, 1), "layers").find(">no turn<"), std::string::npos);
-  // 160 portions of five steps, in each of which there is a turn: the picture is that of a turn at each
+  // each of the 160 columns is the mean of five steps, of which one has a turn
   EXPECT_EQ(heat_html(with_turns(800, 5), "layers"), heat_html(with_turns(800, 1), "layers"));
 }
 
@@ -125,7 +125,7 @@ TEST_F(GradientLog, KeepsTheNormsOfTheLayers) {
   EXPECT_EQ(read.steps.back().layer_norms, history.steps.back().layer_norms);
 }
 
-TEST_F(GradientLog, TellsWhatIsNotFiniteFromWhatHadNoTurn) {
+TEST_F(GradientLog, DistinguishesInfiniteNormsFromStepsWithoutATurn) {
   MetricsLog log(path("metrics.jsonl"));
   log.add({.step = 1, .layer_norms = {1, std::nan(""), INFINITY}}, {"a", "b", "c"});
   const std::vector<double> norms = log.history().steps.at(0).layer_norms;

@@ -16,7 +16,7 @@ double norm_of(const std::vector<double>& v, std::int64_t begin, std::int64_t co
   return std::sqrt(sum);
 }
 
-TEST(Landscape, EveryFilterOfADirectionHasTheNormOfThatOfTheWeights) {
+TEST(Landscape, EveryFilterOfADirectionHasTheNormOfTheWeightsFilter) {
   Engine engine(evaluation_of(nn::mlp(2, {.hidden = {5, 3}}), loss::cross_entropy), optim::sgd({.lr = 1}), 1);
   State state = engine.init(two_moons(10), 1, f64);
   state.set_parameter("layer1/bias", ones({5}, f64));
@@ -37,8 +37,8 @@ TEST(Landscape, EveryFilterOfADirectionHasTheNormOfThatOfTheWeights) {
   EXPECT_NE(d, filter_normalised_direction(state, 8));
 }
 
-TEST(Landscape, ThePlaneOfAPathIsThatOfItsPrincipalComponents) {
-  // in a plane of five dimensions: 4 steps along a, 2 along b, orthonormal
+TEST(Landscape, ThePlaneOfAPathIsSpannedByItsPrincipalComponents) {
+  // points in a plane of the 5-dimensional space, spanned by the orthonormal vectors a and b
   const std::vector<double> a = {0.6, 0, 0.8, 0, 0}, b = {0, 1, 0, 0, 0};
   std::vector<std::vector<double>> points;
   for (const auto& [s, t] : {std::pair{4.0, 1.0}, {3.0, -1.0}, {1.5, 0.5}, {0.0, 0.0}}) {
@@ -50,7 +50,7 @@ TEST(Landscape, ThePlaneOfAPathIsThatOfItsPrincipalComponents) {
   EXPECT_NEAR(plane.first_part + plane.second_part, 1, 1e-12);
   EXPECT_GT(plane.along.front(), 0);
   EXPECT_NEAR(plane.along.back(), 0, 1e-12);
-  for (std::size_t i = 0; i < points.size(); ++i) {  // the places give the points again
+  for (std::size_t i = 0; i < points.size(); ++i) {  // the coordinates reproduce the points
     for (std::size_t k = 0; k < 5; ++k)
       EXPECT_NEAR(points.back()[k] + plane.along[i] * plane.first[k] + plane.across[i] * plane.second[k], points[i][k],
                   1e-12);
@@ -74,7 +74,7 @@ TEST(Landscape, LossesAreThoseOfTheFunction) {
   EXPECT_EQ(losses_along(surface, origin, first, x), (std::vector<double>{0, 1, 4}));
 }
 
-TEST(Landscape, ABarrierIsWhatLiesAboveTheStraightLineBetweenTheEnds) {
+TEST(Landscape, ABarrierIsTheLossAboveTheLineBetweenTheEnds) {
   const std::vector<double> places = {-0.5, 0, 0.5, 0.75, 1, 1.5};
   const Barrier over = barrier_of(places, std::vector<double>{9, 1, 3, 2.9, 2, 9});
   EXPECT_NEAR(over.height, 1.5, 1e-12);

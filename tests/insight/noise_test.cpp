@@ -21,7 +21,7 @@ struct Net {
     state = engine.init(data, 1, f64);
     for (int i = 0; i < 20; ++i) engine.step(state, {data}, {}, 0);
   }
-  /// tr(S) and |G|^2 from the gradient of every row.
+  /// tr(S), where S is the covariance of the rows' gradients, and |G|^2 of the mean gradient, from each row's gradient.
   std::pair<double, double> plain() {
     const std::int64_t n = data.rows();
     Tensor whole, one;

@@ -1,6 +1,6 @@
-// Stalled states whose kind is known by their making: those that the rules were made on, others that no rule was
-// changed for, but for the four that stand in one dimension, and some where second derivatives or the height of the
-// loss mislead.
+// Classifies states where a descent has stalled, each constructed so that its kind is known: states that the rules were
+// developed on; others that no rule was changed for, except for the four in one dimension; and some where second
+// derivatives or the height of the loss are misleading.
 
 #include "insight/point.hpp"
 
@@ -16,9 +16,9 @@
 namespace thalweg {
 namespace {
 
-/// Where a descent came to rest.
+/// A point where a descent has stalled, and its rate and the total decrease of the loss.
 struct Rest {
-  std::shared_ptr<void> kept = {};  // what the surface reads
+  std::shared_ptr<void> kept = {};  // owns the data that the surface uses
   Surface surface;
   std::vector<double> x;
   double lr = 0, fall = 0;
@@ -32,7 +32,7 @@ struct Known {
 
 // ---------------------------------------------------------------- functions
 
-/// Plain descent for so many steps.
+/// Takes so many steps of plain gradient descent.
 Rest walked(const Function& f, std::vector<double> x, double lr, int steps) {
   const Shape shape{static_cast<std::int64_t>(x.size())};
   Rest rest{{}, surface_of(f, shape), std::move(x), lr};
@@ -46,7 +46,7 @@ Rest walked(const Function& f, std::vector<double> x, double lr, int steps) {
   return rest;
 }
 
-/// A place in one dimension to which a descent of unknown rate came down so far.
+/// A point in one dimension, reached by a descent of unknown rate that decreased the loss by `fall`.
 Rest standing(const Function& f, double x, double fall) { return {{}, surface_of(f, {1}), {x}, 0, fall}; }
 
 Rest walked(const char* problem, std::vector<double> x, double lr, int steps, const OptionMap& options = {}) {
@@ -56,7 +56,7 @@ Rest walked(const char* problem, std::vector<double> x, double lr, int steps, co
 
 // ---------------------------------------------------------------- networks
 
-/// A model, its data, and what looks at it.
+/// A model with its data and its loss surface.
 struct Net {
   Dataset data;
   EvaluationFunction function;
@@ -91,7 +91,7 @@ Rest rest_of(const std::shared_ptr<Net>& net, double lr) {
   return rest;
 }
 
-Dataset pictures(std::int64_t rows) {  // a bright bar, upright or lying
+Dataset pictures(std::int64_t rows) {  // a bright bar, vertical or horizontal
   Tensor x({rows, 6, 6, 1}), y({rows}, i32);
   const Tensor noise = random_normal({rows, 6, 6, 1}, 8);
   for (std::int64_t r = 0; r < rows; ++r) {
@@ -107,7 +107,7 @@ Dataset pictures(std::int64_t rows) {  // a bright bar, upright or lying
   return data;
 }
 
-/// y = x A with some noise: (rows, 4) to (rows, 2).
+/// y = x A plus noise, with x of (rows, 4) and y of (rows, 2).
 Dataset linear_rows(std::int64_t rows) {
   const Tensor x = random_normal({rows, 4}, 1), a = random_normal({4, 2}, 2), noise = random_normal({rows, 2}, 3);
   Tensor y({rows, 2});
@@ -159,13 +159,13 @@ std::shared_ptr<Net> by_adam(Dataset data, ModelFunction model, double lr, LossF
   return std::make_shared<Net>(std::move(data), std::move(model), std::move(loss), optim::adam({.lr = lr}));
 }
 
-/// Trained for so many steps.
+/// Trains for so many steps.
 Rest trained(const std::shared_ptr<Net>& n, double lr, int steps) {
   n->train(steps);
   return rest_of(n, lr);
 }
 
-/// Adam first, then plain descent of a rate that it can hold.
+/// Trains with Adam, then takes 300 steps of plain descent with a rate that is stable there.
 Rest settled(Dataset data, const ModelFunction& model, const LossFunction& loss, int steps, double lr) {
   const auto fast = by_adam(data, model, 0.02, loss);
   fast->train(steps);
@@ -178,13 +178,14 @@ Rest settled(Dataset data, const ModelFunction& model, const LossFunction& loss,
   return rest_of(slow, lr);
 }
 
-/// A net of one hidden unit at its minimum, in which that unit is doubled: the output weights are 1.5 and -0.5 of what
-/// they were. Where equal parts of a unit are a minimum, parts of opposite signs are a saddle (Fukumizu and Amari 2000,
-/// theorem 3).
+/// A net with one hidden unit at its minimum, in which that unit is split into two with output weights of 1.5 and -0.5
+/// times the old ones. If a split into equal parts gives a minimum, parts of opposite signs give a saddle (Fukumizu and
+/// Amari 2000, theorem 3).
 Rest doubled_unit() {
   Dataset data = two_moons(120);
   Tensor y = data["target"];
-  for (std::int64_t i = 0; i < 120; i += 9) y.set(i, 1 - y.at(i));  // so that there is a minimum
+  for (std::int64_t i = 0; i < 120; i += 9)
+    y.set(i, 1 - y.at(i));  // wrong labels, without which the loss would have no minimum
   data.set("target", y);
   const auto one = by_adam(data, perceptron({1}), 0.02);
   one->train(6000);
@@ -278,7 +279,8 @@ std::vector<Known> others() {
          n->set_all(0);
          return trained(n, 0.1, 20);
        }},
-      // rank one of two: in two linear layers every stationary point but the lowest is a saddle (Baldi and Hornik 1989)
+      // weights of rank 1: in two linear layers every stationary point that is not optimal is a saddle (Baldi and
+      // Hornik 1989)
       {"linear_layers_of_rank_one", Kind::saddle,
        [] {
          const auto n = net(linear_rows(60), deep_linear(2, 3), 0.02, loss::mse);
@@ -292,7 +294,7 @@ std::vector<Known> others() {
        }},
       {"top_of_a_ridge", Kind::saddle,
        [] {
-         // a double well in x, a bowl in five other directions, walked along the ridge between the wells
+         // a double well in x and a bowl in five other directions; the descent is along the ridge between the wells
          const Function f([](Var x) {
            const Var w = slice(x, 0, 1), rest = slice(x, 1);
            return sum(square(square(w) - 1)) + 3 * sum(square(rest));
@@ -345,7 +347,7 @@ std::vector<Known> others() {
   };
 }
 
-/// A function at a point to which a descent of unknown rate came down so far.
+/// A point of a formula, reached by a descent of unknown rate that decreased the loss by `fall`.
 Rest resting(const char* formula, std::vector<double> x, double fall) {
   const Shape shape{static_cast<std::int64_t>(x.size())};
   return {{}, surface_of(Function(Formula(formula)), shape), std::move(x), 0, fall};
@@ -396,23 +398,24 @@ TEST_P(PointOf, IsOfItsKind) {
   const Point point = kind_of_point(rest.surface, rest.x, {.lr = rest.lr, .fall = rest.fall});
   EXPECT_EQ(name(point.kind), name(GetParam().kind)) << point.sentence;
   if (point.kind != PointKind::saddle) return;
-  // the direction leads on
+  // the reported direction decreases the loss
   std::vector<double> further = rest.x;
   for (std::size_t i = 0; i < further.size(); ++i) further[i] += point.distance * point.direction[i];
   const double before = rest.surface.value(rest.x), after = rest.surface.value(further);
   EXPECT_LT(after, before);
-  EXPECT_GT(before - after, point_rule::little * std::min(before, 1.0));  // a loss of 1e6 is one beside what falls
+  EXPECT_GT(before - after,
+            point_rule::little * std::min(before, 1.0));  // min, because a constant of 1e6 must not count
 }
 
-/// A minimum has no eigenvalue that is below 0 for certain, however little there is to gain.
+/// A point with an eigenvalue that is certainly negative is not called a minimum, however small the possible gain is.
 TEST(Point, WithACertainNegativeEigenvalueIsOnlyNearlyAMinimum) {
   const Rest at = resting("1 + x^2/2 - y^2/1000 + y^4", {0.03, 0}, 1);
   const Point point = kind_of_point(at.surface, at.x, {.fall = 1});
   EXPECT_EQ(point.sentence.find("Nearly a minimum: eigenvalues from -0.002"), 0U) << point.sentence;
 }
 
-/// Gains are compared with a thousandth of the descent where that is more than the loss, but told in losses.
-TEST(Point, TellsItsGainsInLosses) {
+/// The rule compares gains with the loss or a thousandth of the descent, but the evidence is stated as losses.
+TEST(Point, StatesGainsAsLosses) {
   const Rest low = resting("x^2", {1e-3}, 1), flat = resting("x^2 + 1", {0}, 1);
   const auto told = [](const Rest& at) { return kind_of_point(at.surface, at.x, {.fall = 1}).evidence.at(1).sentence; };
   EXPECT_NE(told(low).find("gives a loss of 0 instead of 1e-6"), std::string::npos) << told(low);

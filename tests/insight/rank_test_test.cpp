@@ -10,8 +10,8 @@
 namespace thalweg {
 namespace {
 
-// Expected values: scipy.stats.mannwhitneyu(a, b, alternative="less").
-TEST(RankTest, IsThatOfSciPy) {
+// The expected values are those of scipy.stats.mannwhitneyu(a, b, alternative="less").
+TEST(RankTest, MatchesSciPy) {
   EXPECT_NEAR(rank_test(std::vector<double>{1, 2, 3, 4.5}, std::vector<double>{3.5, 5, 6, 7, 8}).p,
               0.015873015873015872, 1e-15);
   EXPECT_NEAR(rank_test(std::vector{3., 5., 1., 4.}, std::vector{2., 6., 7.}).p, 0.2, 1e-15);
@@ -25,7 +25,7 @@ TEST(RankTest, OfEqualResultsIsOne) {
   EXPECT_THROW((void)rank_test({}, std::vector{1.}), UsageError);
 }
 
-TEST(RankTest, WhatDivergedRanksHighest) {
+TEST(RankTest, DivergedRunsRankHighest) {
   EXPECT_NEAR(rank_test(std::vector{1., 2., 3.}, std::vector{double{INFINITY}, 4., 5.}).p, 0.05, 1e-15);
 }
 

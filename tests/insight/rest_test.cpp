@@ -1,4 +1,4 @@
-// What the verdict says of a run that has come to rest, by the kind of point that it rests at.
+// The verdict on a run whose loss has come to rest depends on the kind of point where it rests.
 
 #include <gtest/gtest.h>
 
@@ -10,7 +10,7 @@
 namespace thalweg {
 namespace {
 
-/// A run whose loss falls to `end` within a tenth of its steps and stays there.
+/// A run whose loss falls to `end` in the first tenth of its steps and stays there.
 History rests_at(double end) {
   History history;
   for (std::int64_t i = 1; i <= 200; ++i) {
@@ -46,7 +46,7 @@ Looked judged(PointKind kind, const History& history) {
   return looked;
 }
 
-TEST(Rest, TheKindOfPointIsTheVerdict) {
+TEST(Rest, TheKindOfPointDecidesTheVerdict) {
   for (const auto& [kind, verdict] : {std::pair{PointKind::saddle, VerdictKind::at_saddle},
                                       {PointKind::plateau, VerdictKind::on_plateau},
                                       {PointKind::rate_too_low, VerdictKind::crawling},
@@ -62,13 +62,13 @@ TEST(Rest, TheKindOfPointIsTheVerdict) {
   }
 }
 
-TEST(Rest, IsNotLookedAtWhereTheLossStillFalls) {
+TEST(Rest, ThePointIsNotExaminedIfTheLossStillFalls) {
   History history = rests_at(1);
   for (StepReport& step : history.steps) step.loss = 2 - 0.008 * static_cast<double>(step.step);
   EXPECT_EQ(judged(PointKind::saddle, history).looks, 0);
 }
 
-TEST(Rest, IsNotLookedAtWhereAllIsLearned) {
+TEST(Rest, ThePointIsNotExaminedIfEverythingIsLearned) {
   const Looked looked = judged(PointKind::saddle, rests_at(0.001));
   EXPECT_EQ(looked.looks, 0);
   EXPECT_EQ(looked.verdict.kind, VerdictKind::converged);

@@ -9,7 +9,7 @@
 namespace thalweg {
 namespace {
 
-/// A run on two_moons that is looked at as often as can be.
+/// A run on two_moons with as many looks as possible.
 struct Watched {
   Dataset data = two_moons(240);
   ModelFunction model;
@@ -34,9 +34,9 @@ struct Watched {
 
 constexpr double no_limit = 1e9;
 
-TEST(RunWatch, OfPlainDescentEveryEffectiveRateIsTheLearningRate) {
+TEST(RunWatch, EffectiveRatesOfPlainDescentAreTheLearningRate) {
   const Watched run(optim::sgd({.lr = 0.1}), {.every = 1, .budget = no_limit}, 1, 0.2);
-  ASSERT_EQ(run.looks.size(), 19U);  // of 20 steps, but for the first
+  ASSERT_EQ(run.looks.size(), 19U);  // one for each of 20 steps except the first
   const int bin = -4;                // 10^(-4/4)
   for (const Look& look : run.looks) {
     ASSERT_EQ(look.layers.size(), 2U);
@@ -48,7 +48,7 @@ TEST(RunWatch, OfPlainDescentEveryEffectiveRateIsTheLearningRate) {
   EXPECT_DOUBLE_EQ(RateHistogram::rate_of(bin), 0.1);
 }
 
-TEST(RunWatch, UpdateOverWeightIsThatOfTheStatesAroundTheStep) {
+TEST(RunWatch, UpdateOverWeightIsComputedFromTheStatesAroundTheStep) {
   std::vector<State> states;
   Dataset data = two_moons(240);
   const ModelFunction model = nn::mlp(2, {.hidden = {6}});
@@ -92,8 +92,8 @@ TEST(RunWatch, ChangesNoBitOfTheRunAndIsTheSameForAnyThreads) {
   }
 }
 
-TEST(RunWatch, NoiseIsThatOfTheRowsWithinItsSpread) {
-  const Watched run(optim::sgd({.lr = 1e-6}), {.every = 1, .budget = no_limit});  // stays where it is
+TEST(RunWatch, NoiseIsThatOfTheRowsGradientsWithinItsError) {
+  const Watched run(optim::sgd({.lr = 1e-6}), {.every = 1, .budget = no_limit});  // the parameters hardly change
   const EvaluationFunction function = evaluation_of(run.model, loss::cross_entropy);
   Workers workers(1);
   Products products(function, workers);
@@ -114,7 +114,7 @@ TEST(RunWatch, NoiseIsThatOfTheRowsWithinItsSpread) {
   EXPECT_TRUE(std::isinf(noise_scale(std::span(run.looks).first(2)).error));
 }
 
-/// Of looks whose noise and signal are known, by hand.
+/// The expected error is computed by hand from looks with known noise and signal.
 TEST(RunWatch, ErrorOfTheNoiseIsTheJackknifeOverLooks) {
   const std::vector<Look> looks = {{.signal = 1, .noise = 10}, {.signal = 2, .noise = 10}, {.signal = 3, .noise = 40}};
   const double without[] = {50.0 / 5, 50.0 / 4, 20.0 / 3}, mean = (10 + 12.5 + 20.0 / 3) / 3;
@@ -124,8 +124,8 @@ TEST(RunWatch, ErrorOfTheNoiseIsTheJackknifeOverLooks) {
   EXPECT_DOUBLE_EQ(noise_scale(looks).error, std::sqrt(2.0 / 3 * squares));
 }
 
-/// 240 rows in batches of 50: the fifth step of an epoch has 40 rows, and a batch 50.
-TEST(RunWatch, ABatchIsThatOfAWholeStep) {
+/// 240 rows in batches of 50: the fifth step has 40 rows, but the batch size of its look is 50.
+TEST(RunWatch, TheBatchSizeIsThatOfAFullStep) {
   const Dataset data = two_moons(240);
   const ModelFunction model = nn::mlp(2, {.hidden = {6}});
   Trainer trainer(model, loss::cross_entropy, optim::sgd({.lr = 0.1}), 1);
@@ -139,7 +139,7 @@ TEST(RunWatch, ABatchIsThatOfAWholeStep) {
   EXPECT_EQ(batches, (std::vector<std::int64_t>{50, 50}));
 }
 
-TEST(RunWatch, LeavesOutWhatTheBudgetDoesNotHold) {
+TEST(RunWatch, LeavesOutLooksBeyondTheBudget) {
   const Dataset data = two_moons(240);
   const ModelFunction model = nn::mlp(2, {.hidden = {6}});
   Trainer trainer(model, loss::cross_entropy, optim::sgd({.lr = 0.1}), 1);
@@ -152,7 +152,7 @@ TEST(RunWatch, LeavesOutWhatTheBudgetDoesNotHold) {
   EXPECT_EQ(watch.left_out(), 98);
 }
 
-TEST(RunWatch, IsToldWhereTheFirstStepBeginsAndLooksAtItToo) {
+TEST(RunWatch, LooksAtTheFirstStepIfItKnowsTheInitialState) {
   const Dataset data = two_moons(240);
   const ModelFunction model = nn::mlp(2, {.hidden = {6}});
   Trainer trainer(model, loss::cross_entropy, optim::sgd({.lr = 0.1}), 1);
@@ -169,7 +169,7 @@ TEST(RunWatch, IsToldWhereTheFirstStepBeginsAndLooksAtItToo) {
   EXPECT_EQ(looks, (std::vector<std::int64_t>{1, 2, 3, 4, 5}));
 }
 
-TEST(RateHistogram, HasTheMedianOfWhatMoved) {
+TEST(RateHistogram, HasTheMedianOfTheParametersThatMoved) {
   const Tensor before = Tensor::from(std::vector<double>{1, 1, 1, 1, 0}, {5});
   const Tensor after = Tensor::from(std::vector<double>{1.1, 1.01, 1.01, 1, 0}, {5});
   const Tensor gradient = Tensor::from(std::vector<double>{1, 1, -1, 1, 0}, {5});

@@ -13,7 +13,7 @@
 namespace thalweg {
 namespace {
 
-/// A network trained for some steps on two_moons, its Hessian in full, and the eigenvalues of that by Eigen.
+/// A network after some steps on two_moons, its dense Hessian, and the eigenvalues of that matrix from Eigen.
 struct Trained {
   Dataset data = two_moons(200);
   Workers workers{2};
@@ -26,7 +26,7 @@ struct Trained {
   Eigen::MatrixXd hessian;
   Eigen::VectorXd eigenvalues;
 
-  /// The Hessian of the first `rows` rows, or of all.
+  /// The Hessian is of the first `rows` rows, or of all rows if that is 0.
   Trained(const std::vector<std::int64_t>& hidden, int steps, std::int64_t rows = 0)
       : function(evaluation_of(nn::mlp(2, {.hidden = hidden, .activation = "tanh"}), loss::cross_entropy)),
         products(function, workers) {
@@ -76,12 +76,12 @@ TEST_P(SpectrumOf, LanczosFindsBothEndsOfTheDenseHessian) {
   for (const Eigenvalue& pair : {found.largest, found.smallest}) {
     const Eigen::Map<const Eigen::VectorXd> x(pair.vector.data(), net.surface.size);
     EXPECT_NEAR(x.norm(), 1, 1e-12);
-    // the error that is given is that of the pair
+    // the reported error is the residual of the eigenpair
     EXPECT_NEAR((net.hessian * x - pair.value * x).norm(), pair.error, 1e-9 * net.highest());
   }
 }
 
-TEST_P(SpectrumOf, FewStepsKnowHowFarOffTheyAre) {
+TEST_P(SpectrumOf, AfterFewStepsTheReportedErrorIsRight) {
   const Trained net(GetParam().hidden, GetParam().steps, GetParam().rows);
   const Extremes found = extreme_eigenvalues(net.surface.hessian_at(net.point), {.steps = 8});
   for (const Eigenvalue& pair : {found.largest, found.smallest}) {
@@ -99,8 +99,8 @@ TEST_P(SpectrumOf, TraceAndDiagonalAreWithinTheirErrors) {
     const auto k = static_cast<std::size_t>(i);
     within += std::abs(found.values[k] - net.hessian(i, i)) <= 2 * found.errors[k];
   }
-  EXPECT_GE(within, 0.9 * static_cast<double>(net.surface.size));  // of a normal error 95 % are
-  // the error is the root of the variance of a sum of products of signs: sum over j != i of H_ij^2, over the probes
+  EXPECT_GE(within, 0.9 * static_cast<double>(net.surface.size));  // 95 % are expected for normally distributed errors
+  // the variance of one probe is the sum of H_ij^2 over j != i, and there are 200 probes
   const double variance = net.hessian.row(0).squaredNorm() - std::pow(net.hessian(0, 0), 2);
   EXPECT_NEAR(found.errors[0], std::sqrt(variance / 200), 0.2 * std::sqrt(variance / 200));
 }
@@ -124,8 +124,8 @@ TEST_P(SpectrumOf, DensityIsThatOfTheDenseEigenvalues) {
   EXPECT_NEAR(found.trace().value, net.hessian.trace(), 4 * found.trace().error);
 }
 
-TEST(Spectrum, OfASubspaceThatIsWholeIsExact) {
-  // two different eigenvalues: after two steps there is nothing left
+TEST(Spectrum, IsExactIfTheKrylovSpaceIsInvariant) {
+  // with two distinct eigenvalues, Lanczos ends after two steps
   const SymmetricMatrix matrix{10, [](std::span<const double> v, std::span<double> product) {
                                  for (std::size_t i = 0; i < 10; ++i) product[i] = (i < 9 ? 2.0 : -1.0) * v[i];
                                }};

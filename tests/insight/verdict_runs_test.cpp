@@ -1,4 +1,4 @@
-// Verdicts on runs that were made to be what they say.
+// Verdicts on real trainings that are set up to diverge, crawl, be cut short, converge or overfit.
 
 #include <gtest/gtest.h>
 
@@ -12,7 +12,7 @@ namespace {
 
 using enum VerdictKind;
 
-/// y = 1 x1 + 2 x2 + 3 x3 + 4 x4 and noise of a tenth.
+/// y = x1 + 2 x2 + 3 x3 + 4 x4 plus noise with a deviation of 0.1.
 Dataset noisy_line(std::int64_t rows) {
   const Tensor x = random_normal({rows, 5}, 3);
   std::vector<float> inputs, targets;
@@ -49,7 +49,7 @@ double value_of(const Verdict& verdict, std::string_view evidence) {
 }
 
 TEST(VerdictOfARun, ARateThatIsTooHighDiverged) {
-  // descent on the whole set is unstable from a rate of about 1 on, but ten steps do not reach infinity
+  // full-batch descent is unstable above a rate of about 1, but the loss is still finite after the last step
   const Verdict line = verdict_of_line(optim::sgd({.lr = 1.3}), {.epochs = 30, .batch_size = 0});
   EXPECT_EQ(line.kind, diverged) << line.sentence;
   EXPECT_GT(value_of(line, "rise"), 1);
@@ -64,7 +64,7 @@ TEST(VerdictOfARun, ARateThatIsTooLowCrawls) {
   EXPECT_EQ(moons.kind, crawling) << moons.sentence;
 }
 
-TEST(VerdictOfARun, ARunThatWasCutShortIsStillFalling) {
+TEST(VerdictOfARun, AShortRunIsStillFalling) {
   const Verdict line = verdict_of_line(optim::sgd({.lr = 3e-3}), {.epochs = 10, .validation = 0.2});
   EXPECT_EQ(line.kind, still_falling) << line.sentence;
   EXPECT_GT(value_of(line, "late_gain"), 0.02);
@@ -78,14 +78,14 @@ TEST(VerdictOfARun, AScheduleDoesNotMakeAShortRunALongOne) {
   EXPECT_EQ(verdict.kind, schedule_ended) << verdict.sentence;
 }
 
-TEST(VerdictOfARun, ARunThatReachedTheNoiseConverged) {
+TEST(VerdictOfARun, ARunThatReachedTheNoiseLevelConverged) {
   const Verdict line = verdict_of_line(optim::sgd({.lr = 0.1}), {.epochs = 20, .validation = 0.2});
   EXPECT_EQ(line.kind, converged) << line.sentence;
   EXPECT_LT(value_of(line, "late_gain"), 0.02);
   EXPECT_LT(value_of(line, "gradient_ratio"), 0.2);
 }
 
-TEST(VerdictOfARun, AModelThatLearnsChanceByHeartOverfits) {
+TEST(VerdictOfARun, AModelThatMemorisesNoiseOverfits) {
   Dataset chance = two_moons(120);
   Tensor labels({120}, i32);
   for (std::int64_t i = 0; i < 120; ++i) labels.set(i, static_cast<double>(i * i * 7 % 11 < 5));

@@ -10,7 +10,7 @@
 namespace thalweg {
 namespace {
 
-using Curve = std::function<double(double)>;  // of the part of the run done, from 0 to 1
+using Curve = std::function<double(double)>;  // of the fraction of the run that is done, from 0 to 1
 
 History steps_of(
     int count, const Curve& loss, double deviation = 0, const Curve& rate = [](double) { return 0.1; },
@@ -67,10 +67,10 @@ TEST(Verdict, ALossThatIsNotANumberDiverged) {
 }
 
 TEST(Verdict, LossesOfSeveralObjectivesAreNotJudged) {
-  auto history = steps_of(200, [](double t) { return 0.1 + 3 * t; });  // of one objective: diverged
+  auto history = steps_of(200, [](double t) { return 0.1 + 3 * t; });  // with one objective: diverged
   ASSERT_EQ(judge(history).kind, diverged);
   history.layers = {"d/first", "g/last"};
-  for (StepReport& step : history.steps) step.layer_norms = {1e-9, 1};  // of one objective: they vanish
+  for (StepReport& step : history.steps) step.layer_norms = {1e-9, 1};  // with one objective: vanishing gradients
   for (int epoch : {1, 2})
     history.epochs.push_back(
         {.epoch = epoch, .metrics = {{"loss", 1}, {"d.loss", 3. * epoch}, {"g.loss", 1}, {"part.loss", 1}}});
@@ -83,14 +83,14 @@ TEST(Verdict, LossesOfSeveralObjectivesAreNotJudged) {
   EXPECT_EQ(judge(history, {.objectives = {"d", "g"}}).kind, diverged);
 }
 
-TEST(Verdict, ALossThatRisesFarAboveItsLowestDiverged) {
+TEST(Verdict, ALossThatRisesFarAboveItsMinimumDiverged) {
   EXPECT_EQ(judge(steps_of(200, [](double t) { return 2 * std::exp(-8 * t) + 0.01 * std::exp(8 * t); })).kind,
             diverged);
   EXPECT_EQ(judge(steps_of(200, [](double t) { return std::exp(30 * t); })).kind, diverged);
 }
 
-TEST(Verdict, DivergedBeginsWhereHalfOfTheGainWasGivenBack) {
-  // from 2 to 1 and up again; the margin is 0.05 * 2
+TEST(Verdict, ARunDivergedIfItLosesMoreThanHalfOfItsGain) {
+  // the loss falls from 2 to 1 and rises to `end`; the margin is 0.05 * 2
   const auto ends_at = [](double end) {
     return steps_of(2000, [=](double t) { return t < 0.5 ? 2 - 2 * t : 1 + (end - 1) * std::min(1.0, 4 * (t - 0.5)); });
   };
@@ -98,7 +98,7 @@ TEST(Verdict, DivergedBeginsWhereHalfOfTheGainWasGivenBack) {
   EXPECT_NE(judge(ends_at(1.5)).kind, diverged);
 }
 
-TEST(Verdict, ShortNoisyRunsThatStandStillDidNotDiverge) {
+TEST(Verdict, NoisyRunsWithoutATrendDidNotDiverge) {
   EXPECT_NE(judge(steps_of(15, line(1, 1), 0.3)).kind, diverged);
   EXPECT_NE(judge(steps_of(5000, line(1, 1), 1)).kind, diverged);
 }
@@ -132,7 +132,7 @@ TEST(Verdict, OverfittingNamesTheEpochAndTheOneThatWasKept) {
   EXPECT_EQ(judge(history).advice.rfind("Keep the best epoch (restore_best = true)", 0), 0U);
 }
 
-TEST(Verdict, ValidationThatMeasuredNothingIsLeftOut) {
+TEST(Verdict, ValidationWithoutAMeasurementIsIgnored) {
   auto history = steps_of(1000, decay(8), 0.05);
   add_epochs(history, 20, decay(16), [](double) { return std::nan(""); });
   const Verdict measured = judge(history);
@@ -143,7 +143,7 @@ TEST(Verdict, ValidationThatMeasuredNothingIsLeftOut) {
   EXPECT_NE(alone.kind, VerdictKind::not_judged);
 }
 
-TEST(Verdict, NoRuleIsNoVerdict) {
+TEST(Verdict, WithoutAMatchingRuleThereIsNoVerdict) {
   EXPECT_EQ(Verdict{}.kind, VerdictKind::not_judged);
   auto history = steps_of(1000, decay(8), 0.05);
   add_epochs(history, 20, decay(16), [](double t) { return t < 0.5 ? 1 : std::nan(""); });
@@ -159,12 +159,12 @@ TEST(Verdict, OverfittingBeginsAtEightPercent) {
                [=](double t) { return t < 0.5 ? 1.5 - t : 1 + part * std::min(1.0, 4 * (t - 0.5)); });
     return history;
   };
-  // the lowest measured is the epoch at 4/9, 1.0556 and then the rise from 1 on
+  // the lowest epoch is at t = 4/9 with 1.0556; the rise starts from 1 at t = 0.5, between two epochs
   EXPECT_EQ(judge(rises_by(0.25)).kind, overfitting);
   EXPECT_NE(judge(rises_by(0.05)).kind, overfitting);
 }
 
-TEST(Verdict, RisingTogetherIsNotOverfitting) {
+TEST(Verdict, ValidationAndTrainingRisingTogetherIsNotOverfitting) {
   auto history = steps_of(1000, decay(6));
   const Curve both = [](double t) { return 1 + (t - 0.5) * (t - 0.5); };
   add_epochs(history, 10, both, both);
@@ -179,23 +179,23 @@ TEST(Verdict, AStraightShallowLineIsCrawling) {
 
 TEST(Verdict, AScheduleDoesNotHideCrawling) {
   const Curve falling_rate = [](double t) { return 1e-5 * (1 - t); };
-  const Curve loss = [](double t) { return 2.3 - 0.3 * (2 * t - t * t); };  // a line in the sum of the rates
+  const Curve loss = [](double t) { return 2.3 - 0.3 * (2 * t - t * t); };  // linear in the sum of the rates
   EXPECT_EQ(judge(steps_of(500, loss, 0.005, falling_rate)).kind, crawling);
   EXPECT_NE(judge(steps_of(500, decay(5, 2), 0.005)).kind, crawling);
 }
 
-TEST(Verdict, AStraightLineWhoseValidationRestsIsNotCrawling) {
+TEST(Verdict, AStraightLineIsNotCrawlingIfTheValidationLossRests) {
   History history = steps_of(500, line(0.9, 0.6), 0.005);
   add_epochs(history, 15, line(0.9, 0.6), [](double t) { return t < 0.3 ? 0.75 - 0.1 * t : 0.72; });
   EXPECT_NE(judge(history).kind, crawling);
   History falls = steps_of(500, line(0.9, 0.6), 0.005);
   add_epochs(falls, 15, line(0.9, 0.6), line(0.95, 0.65));
   EXPECT_EQ(judge(falls).kind, crawling);
-  // both fall by little, in a straight line
+  // both losses fall slightly in a straight line
   History little = steps_of(500, line(0.836, 0.82), 0.0005);
   add_epochs(little, 15, line(0.836, 0.82), line(0.593, 0.585));
   EXPECT_EQ(judge(little).kind, crawling);
-  // one lucky epoch is no fall
+  // one low epoch by chance is not a fall
   History noisy = steps_of(500, line(0.9, 0.6), 0.005);
   add_epochs(noisy, 16, line(0.9, 0.6), [](double t) { return std::abs(t - 0.8) < 0.01 ? 0.7 : 0.72; });
   EXPECT_NE(judge(noisy).kind, crawling);
@@ -214,20 +214,20 @@ TEST(Verdict, AStraightSteepLineIsStillFalling) {
   EXPECT_EQ(judge(steps_of(500, line(2.3, 0.3), 0.02)).kind, still_falling);
 }
 
-TEST(Verdict, ABendWithoutAnEndIsStillFalling) {
+TEST(Verdict, ACurveThatBendsButDoesNotLevelOffIsStillFalling) {
   const Verdict verdict = judge(steps_of(1000, decay(2.5), 0.05));
   EXPECT_EQ(verdict.kind, still_falling);
   EXPECT_GT(value_of(verdict, "late_gain"), 0.02);
 }
 
-TEST(Verdict, ALevelEndConverged) {
+TEST(Verdict, ACurveThatEndsLevelConverged) {
   const Verdict verdict = judge(steps_of(1000, decay(20), 0.05));
   EXPECT_EQ(verdict.kind, converged);
   EXPECT_LT(value_of(verdict, "late_gain"), 0.02);
 }
 
 TEST(Verdict, ARateOfZeroIsNoConvergence) {
-  // the loss falls in a line by the sum of the rates, and is flat at the end only because they are 0 there
+  // the loss is linear in the sum of the rates, so it is flat at the end only because the rates go to 0
   const Curve rate = [](double t) { return 0.1 * (1 + std::cos(3.14159 * t)) / 2; };
   const auto sum = [](double t) { return t + std::sin(3.14159 * t) / 3.14159; };
   const Verdict verdict = judge(steps_of(
@@ -235,7 +235,7 @@ TEST(Verdict, ARateOfZeroIsNoConvergence) {
   EXPECT_EQ(verdict.kind, schedule_ended) << verdict.sentence;
   EXPECT_LT(value_of(verdict, "final_rate"), 0.01);
   EXPECT_NEAR(value_of(verdict, "late_gain"), 1 - std::exp(-1), 0.1);
-  // where it was flat while the rate was high, it did converge
+  // if it was already flat while the rate was high, it did converge
   EXPECT_EQ(judge(steps_of(
                       1000, [&](double t) { return 1 + 2 * std::exp(-20 * sum(t)); }, 0, rate))
                 .kind,
@@ -256,7 +256,7 @@ TEST(Verdict, AScheduleThatEndsLowIsNamedAsEvidence) {
   EXPECT_LT(value_of(judge(steps_of(1000, decay(12), 0.01, cosine)), "final_rate"), 0.01);
 }
 
-TEST(Verdict, EpochsAreEnoughWhereNoStepsWereKept) {
+TEST(Verdict, IsPossibleFromEpochsWithoutSteps) {
   History history;
   add_epochs(history, 20, decay(12), decay(12, 0.4));
   EXPECT_EQ(judge(history).kind, converged);
@@ -266,23 +266,23 @@ TEST(Verdict, AFewStepsAreNotJudged) {
   EXPECT_EQ(judge(History{}).kind, still_falling);
   const Verdict verdict = judge(steps_of(9, decay(12)));
   EXPECT_EQ(verdict.kind, still_falling);
-  // of a few batches one may be harder than another, and is no divergence
+  // with a few batches, a rise may be chance, so it is not called a divergence
   EXPECT_EQ(judge(steps_of(4, [](double x) { return 1 + x; })).kind, still_falling);
   EXPECT_EQ(judge(steps_of(4, [](double x) { return 1 + 1000 * x; })).kind, diverged);
   EXPECT_EQ(value_of(verdict, "steps"), 9);
   EXPECT_EQ(judge(steps_of(200, decay(20))).kind, converged);
 }
 
-TEST(Verdict, AFallThatIsLostInTheNoiseOfItsBatchesIsNoLevel) {
+TEST(Verdict, AFallHiddenInTheNoiseOfBatchesIsNotCalledConverged) {
   const Verdict noisy = judge(steps_of(40, decay(3), 0.4));
   EXPECT_EQ(noisy.kind, still_falling) << noisy.sentence;
-  EXPECT_GT(value_of(noisy, "late_gain_at_most"), 0.5);  // it is 0.64
+  EXPECT_GT(value_of(noisy, "late_gain_at_most"), 0.5);  // its value is 0.64
   const Verdict rests = judge(steps_of(2000, decay(20), 0.01));
   EXPECT_EQ(rests.kind, converged) << rests.sentence;
   EXPECT_NE(rests.evidence.at(1).sentence.find("did not fall by more than its noise"), std::string::npos);
 }
 
-TEST(Verdict, EveryKindSaysWhatWhyAndWhatNext) {
+TEST(Verdict, EveryKindHasASentenceEvidenceAndAdvice) {
   auto nan = steps_of(100, decay(5));
   nan.steps.back().loss = std::numeric_limits<double>::infinity();
   for (const History& history :
@@ -302,14 +302,14 @@ TEST(Verdict, NoBetterThanTheConstantLearnedNothing) {
   EXPECT_NE(judge(history, {.constant_training = 2, .constant_validation = 2}).kind, learned_nothing);
 }
 
-/// Trials of a loss of 1 at the end: what a run ends at, by its rate.
+/// Trials whose result is a function of the rate: `onward` from the end of the run, where the loss is 1, or `afresh`.
 Trials trials_with(const Curve& onward, const Curve& afresh = {}, std::vector<double> norms = {1, 1}) {
   return {
       .steps = 10, .now = [] { return 1.0; }, .onward = onward, .afresh = afresh, .norms = [norms] { return norms; }};
 }
 
-TEST(Verdict, CrawlingIsSaidWhereThreeTimesTheRateIsBetter) {
-  const History history = steps_of(500, line(2.3, 1.9), 0.02);  // at a rate of 0.1
+TEST(Verdict, IsCrawlingIfATrialWithThreeTimesTheRateIsBetter) {
+  const History history = steps_of(500, line(2.3, 1.9), 0.02);  // the rate is 0.1
   const Trials better = trials_with([](double lr) { return 1 - lr; });
   const Verdict verdict = judge(history, {.trials = &better});
   EXPECT_EQ(verdict.kind, crawling);
@@ -322,8 +322,8 @@ TEST(Verdict, CrawlingIsSaidWhereThreeTimesTheRateIsBetter) {
   EXPECT_EQ(other.advice.find("Raise"), std::string::npos) << other.advice;
 }
 
-/// From an early epoch that was kept the training loss falls at once, which says nothing of more epochs.
-TEST(Verdict, MoreEpochsAreNotPromisedWhereAnEarlyOneWasKept) {
+/// If an early epoch was restored, the training loss falls again from there, which does not show that more epochs help.
+TEST(Verdict, MoreEpochsAreNotAdvisedIfAnEarlyOneWasKept) {
   auto history = steps_of(500, decay(3));
   add_epochs(history, 20, decay(3), decay(3), 0.01);
   int calls = 0;
@@ -346,7 +346,7 @@ TEST(Verdict, MoreEpochsAreNotPromisedWhereAnEarlyOneWasKept) {
   EXPECT_EQ(calls, 1);
 }
 
-TEST(Verdict, AThirdOfTheRateIsAdvisedWhereItWasSeenToFall) {
+TEST(Verdict, AThirdOfTheRateIsAdvisedIfATrialWithItFalls) {
   auto history = steps_of(40, [](double t) { return 2 + 1000 * t; });
   const Curve none = [](double) { return 1.0; };
   const auto verdict_of = [&](double highest) {
@@ -360,7 +360,7 @@ TEST(Verdict, AThirdOfTheRateIsAdvisedWhereItWasSeenToFall) {
   EXPECT_NE(verdict_of(0.02).advice.find("Lower lr to 0.0111: in a trial"), std::string::npos)
       << verdict_of(0.02).advice;
   EXPECT_NE(verdict_of(0.001).advice.find("Lower lr far below 0.0111, "), std::string::npos);
-  // the evidence is what the error says: the same step, the same number
+  // the evidence is the message of the error: the same step, the same number
   EXPECT_EQ(verdict_of(0.05).evidence.front().sentence, "[train] step 41: the loss is 2.5e34");
   EXPECT_EQ(value_of(verdict_of(0.05), "step"), 41);
 }
@@ -374,8 +374,8 @@ TEST(Verdict, LayersWithoutAGradientAreDead) {
   EXPECT_EQ(value_of(verdict, "dead_layers"), 2);
 }
 
-/// Layers that had a gradient at the start were killed by the steps: the rate is too high, not the start wrong.
-TEST(Verdict, LayersThatDiedOnTheWayAreUnstable) {
+/// If dead layers had a gradient at the start, the training killed them, so the rate is too high.
+TEST(Verdict, LayersThatDiedDuringTrainingAreUnstable) {
   auto history = steps_of(500, line(1, 1), 0.1);
   Trials dead = trials_with([](double) { return 1.0; }, [](double lr) { return lr; }, {0, 0, 0.3});
   dead.norms_at_start = [] { return std::vector{0.1, 0.2, 0.3}; };
@@ -385,13 +385,13 @@ TEST(Verdict, LayersThatDiedOnTheWayAreUnstable) {
   EXPECT_EQ(value_of(verdict, "dead_layers"), 2);
 }
 
-TEST(Verdict, ABlowUpThatWasMadeUpForInPartIsUnstable) {
+TEST(Verdict, ABlowUpFromWhichTheLossRecoversIsUnstable) {
   const Curve spike = [](double t) { return t < 0.2 ? 1 + 20 * t : t < 0.4 ? 9 - 20 * t : 0.8; };
   EXPECT_EQ(judge(steps_of(500, spike)).kind, unstable);
 }
 
-/// One row far off may blow up a run in which there is nothing to learn; a lower rate learns nothing either.
-TEST(Verdict, ABlowUpWithNothingToLearnIsNotTheRate) {
+/// A single outlier may blow up a run in which there is nothing to learn. Then a lower rate learns nothing either.
+TEST(Verdict, ABlowUpWithNothingToLearnIsNotBlamedOnTheRate) {
   const Curve spike = [](double t) { return t < 0.2 ? 1 + 20 * t : t < 0.4 ? 9 - 20 * t : 0.6; };
   const auto history = steps_of(500, spike);
   const Trials nothing = trials_with([](double) { return 1.0; }, [](double) { return 0.99; });
@@ -400,7 +400,7 @@ TEST(Verdict, ABlowUpWithNothingToLearnIsNotTheRate) {
   EXPECT_EQ(judge(history, {.constant_training = 0.6, .trials = &lower}).kind, unstable);
 }
 
-TEST(Verdict, SingleStepsFarOffAreSpikesAndNoInstability) {
+TEST(Verdict, SingleHighStepsAreSpikesAndNotInstability) {
   for (const std::size_t at : {100U, 480U}) {
     auto history = steps_of(500, decay(20), 0.01);
     history.steps[at].loss = 3000;
@@ -409,7 +409,7 @@ TEST(Verdict, SingleStepsFarOffAreSpikesAndNoInstability) {
     EXPECT_EQ(value_of(verdict, "spikes"), 1);
     EXPECT_NE(verdict.evidence.front().sentence.find("3000"), std::string::npos);
   }
-  // of a run that is something else, they are evidence
+  // if another verdict fits, spikes are only evidence
   auto history = steps_of(500, line(2.3, 1.9), 0.02);
   history.steps[100].loss = 3000;
   const Verdict verdict = judge(history);
@@ -429,7 +429,7 @@ TEST(Verdict, AValidationLossThatJumpsIsUnstable) {
   EXPECT_NE(verdict.advice.find("0.0333"), std::string::npos) << verdict.advice;
 }
 
-/// Where a third of the rate does no better, the jumps are of the rows and not of the rate.
+/// If a third of the rate does no better, the jumps are caused by the rows and not by the rate.
 TEST(Verdict, AValidationLossThatJumpsAtALowerRateTooIsNotUnstable) {
   auto history = steps_of(1000, decay(20), 0.01);
   add_epochs(
@@ -438,7 +438,7 @@ TEST(Verdict, AValidationLossThatJumpsAtALowerRateTooIsNotUnstable) {
   EXPECT_NE(judge(history, {.trials = &same}).kind, unstable);
 }
 
-/// An end far above the lowest, where a lower rate goes down.
+/// The loss ends far above its minimum, and a trial with a lower rate decreases it.
 TEST(Verdict, ARunThatEndsOnAJumpIsUnstable) {
   auto history = steps_of(1000, decay(20), 0.01);
   add_epochs(
@@ -447,8 +447,8 @@ TEST(Verdict, ARunThatEndsOnAJumpIsUnstable) {
   EXPECT_EQ(judge(history, {.trials = &settles}).kind, unstable);
 }
 
-/// What was tried says where it began: the trials begin at what was kept.
-TEST(Verdict, TrialsSayWhereTheyBegin) {
+/// Trials start from the epoch that was kept, and their text says so.
+TEST(Verdict, TrialsNameTheirStart) {
   auto history = steps_of(500, line(2.3, 1.9), 0.02);
   add_epochs(history, 10, line(2.3, 1.9), line(2.3, 1.9), 0);
   history.best_epoch = 8;
@@ -462,8 +462,8 @@ TEST(Verdict, TrialsSayWhereTheyBegin) {
   EXPECT_NE(verdict.tried[2].find("at 1.6 times the gradient; lr is 0.1"), std::string::npos);
 }
 
-/// What was tried begins at the loss of the rows that it is measured on, not at that of the first batch.
-TEST(Verdict, ARateThatIsTriedFromTheStartIsHeldAgainstTheLossThere) {
+/// A trial from the start is compared with the initial loss of the same rows, not with that of the first batch.
+TEST(Verdict, ATrialFromTheStartIsComparedWithTheInitialLossOfItsRows) {
   auto history = steps_of(40, [](double t) { return 0.1 + 1000 * t; });
   Trials trials = trials_with([](double) { return 1.0; }, [](double) { return 0.3; });
   trials.at_start = [] { return 0.5; };
@@ -473,8 +473,8 @@ TEST(Verdict, ARateThatIsTriedFromTheStartIsHeldAgainstTheLossThere) {
   EXPECT_NE(verdict.advice.find("Lower lr to 0.0333"), std::string::npos) << verdict.advice;
 }
 
-/// A third of the rate that does as well is no better, of a loss below 0 neither.
-TEST(Verdict, ALossBelowZeroThatSettlesNoBetterIsNotUnstable) {
+/// A trial with a third of the rate that gives the same loss is not better; this must also hold for negative losses.
+TEST(Verdict, ANegativeLossThatALowerRateDoesNotImproveIsNotUnstable) {
   const auto lower = [](const Curve& curve) { return [=](double t) { return curve(t) - 1; }; };
   auto history = steps_of(1000, lower(decay(20)), 0.01);
   add_epochs(
@@ -485,7 +485,7 @@ TEST(Verdict, ALossBelowZeroThatSettlesNoBetterIsNotUnstable) {
   EXPECT_EQ(judge(history, {.trials = &settles}).kind, unstable);
 }
 
-/// Five epochs of which the last rose have come to no level.
+/// Five epochs of which the last ones rise have not levelled off.
 TEST(Verdict, FewEpochsThatRiseAreNotConverged) {
   const Curve turns = [](double t) { return t < 0.6 ? 0.76 - t : 0.16 + 0.2 * (t - 0.6); };
   auto history = steps_of(85, turns, 0.02);
@@ -494,16 +494,16 @@ TEST(Verdict, FewEpochsThatRiseAreNotConverged) {
   EXPECT_EQ(verdict.kind, still_falling) << verdict.sentence;
 }
 
-/// A fall in the second half is one from there to the lowest after it, not before.
-TEST(Verdict, ALowestBeforeTheHalfIsNoLateGain) {
+/// The gain of the second half counts only a minimum in that half.
+TEST(Verdict, AMinimumInTheFirstHalfIsNotALateGain) {
   auto history = steps_of(1000, decay(40), 0.01);
   add_epochs(
       history, 40, decay(40), [](double t) { return t > 0.2 && t < 0.23 ? 0.48 : 0.5; }, 0);
   EXPECT_LT(value_of(judge(history), "late_gain"), 0.01);
 }
 
-/// A row far off among the few that are held out gives the constant there, and every model, a high loss.
-TEST(Verdict, RowsFarOffAmongThoseHeldOutAreNoMemory) {
+/// An outlier among few validation rows gives the constant and every model a high loss there.
+TEST(Verdict, OutliersInTheValidationSetAreNotCalledMemorising) {
   auto history = steps_of(500, line(1, 0.99), 0.1);
   add_epochs(history, 20, line(1.001, 1), line(40, 40), 0.01);
   const Verdict nothing = judge(history, {.constant_training = 1, .constant_validation = 40});
@@ -519,8 +519,8 @@ TEST(Verdict, RowsFarOffAmongThoseHeldOutAreNoMemory) {
             std::string::npos);
 }
 
-/// An easy first batch is judged by the loss of the constant, and told as it was.
-TEST(Verdict, ABlowUpTellsTheFirstLossThatWasSeen) {
+/// After an easy first batch, the rule uses the loss of the constant, but the evidence states the real first loss.
+TEST(Verdict, TheEvidenceOfABlowUpStatesTheFirstLoss) {
   const Verdict verdict =
       judge(steps_of(100, [](double t) { return t > 0 ? 9 - 4 * t : 0.5; }), {.constant_training = 2});
   ASSERT_EQ(verdict.kind, diverged) << verdict.sentence;
@@ -528,16 +528,16 @@ TEST(Verdict, ABlowUpTellsTheFirstLossThatWasSeen) {
       << verdict.evidence.front().sentence;
 }
 
-/// The last batch of an epoch may have few rows, whose loss is far above or below the others by chance.
-TEST(Verdict, SmallBatchesThatRiseByChanceDidNotDiverge) {
+/// The last batch of an epoch may have few rows, so its loss may be far above or below the others by chance.
+TEST(Verdict, SmallLastBatchesThatRiseByChanceAreNotADivergence) {
   History history = steps_of(80, [](double t) { return 1 + (std::fmod(t * 79, 2) < 0.5 ? 0.0 : t > 0.9 ? 3 : -0.9); });
   EXPECT_EQ(judge(history).kind, diverged);
   add_epochs(history, 40, line(1, 0.999), line(1, 0.999));
   EXPECT_NE(judge(history).kind, diverged) << judge(history).sentence;
 }
 
-/// A training loss of half the constant's is something that was learned, which does not hold for other rows.
-TEST(Verdict, TrainingRowsThatWereLearnedInPartDoNotHold) {
+/// A training loss of half the constant's means that something was learned, but it does not generalise.
+TEST(Verdict, TrainingRowsLearnedInPartDoNotGeneralise) {
   auto history = steps_of(500, decay(20, 0.5));
   add_epochs(history, 20, decay(20, 0.5), line(1.02, 1.03), 0.01);
   const Verdict verdict = judge(history, {.constant_training = 1, .constant_validation = 1.02});
@@ -546,7 +546,7 @@ TEST(Verdict, TrainingRowsThatWereLearnedInPartDoNotHold) {
   EXPECT_NE(verdict.advice.find("smaller model"), std::string::npos) << verdict.advice;
 }
 
-/// A loss that falls steadily but hardly may be a matter of the rate.
+/// If the loss falls steadily but very slowly, the rate may be too low.
 TEST(Verdict, NothingLearnedAtALowRateAdvisesAHigherOne) {
   const Trials better = trials_with([](double lr) { return 1 - lr; }, [](double) { return 1.0; });
   auto slow = steps_of(500, line(1, 0.998));
@@ -563,8 +563,8 @@ TEST(Verdict, NothingLearnedAtALowRateAdvisesAHigherOne) {
   EXPECT_EQ(none.rate_advice, "");
 }
 
-/// Four epochs of a weak start say nothing of the data where both losses fall in each of them.
-TEST(Verdict, FewEpochsThatAllFallHaveNotLearnedNothing) {
+/// Four epochs with little progress do not show that nothing can be learned if both losses fall in each of them.
+TEST(Verdict, FewEpochsThatAllFallAreNotCalledLearnedNothing) {
   auto history = steps_of(12, line(0.7, 0.68), 0.03);
   add_epochs(history, 4, line(0.695, 0.685), line(0.694, 0.687));
   const JudgeOptions constants{.constant_training = 0.69, .constant_validation = 0.696};
@@ -573,7 +573,7 @@ TEST(Verdict, FewEpochsThatAllFallHaveNotLearnedNothing) {
   EXPECT_EQ(judge(history, constants).kind, learned_nothing);
 }
 
-/// A run that ended at the constant, where a lower rate gets below it at once.
+/// The run ends at the loss of the constant, and a trial with a lower rate is better at once.
 TEST(Verdict, NothingLearnedAtAHighRateAdvisesALowerOne) {
   auto dead = steps_of(500, line(1, 1), 0.1);
   add_epochs(dead, 20, line(1, 1), line(1, 1), 0.01);
@@ -583,14 +583,14 @@ TEST(Verdict, NothingLearnedAtAHighRateAdvisesALowerOne) {
   EXPECT_EQ(verdict.advice.find("Lower lr to 0.0111: in a trial"), 0U) << verdict.advice;
 }
 
-TEST(Verdict, EveryRuleHasItsNumberAndItsSentence) {
+TEST(Verdict, EveryRuleHasEvidenceASentenceAndAKind) {
   EXPECT_GT(verdict_rules().size(), 8U);
   for (const VerdictRule& rule : verdict_rules()) {
     EXPECT_FALSE(rule.evidence.empty());
     EXPECT_FALSE(rule.says.empty());
     EXPECT_FALSE(name(rule.kind).empty());
   }
-  EXPECT_EQ(verdict_rules().back().kind, converged);  // what is left
+  EXPECT_EQ(verdict_rules().back().kind, converged);  // the last rule applies if no other does
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// The loss of connectionist temporal classification and its gradient as PyTorch has them; labels read off logits.
+// The loss of connectionist temporal classification and its gradient against PyTorch, and the decoding of logits.
 
 #include "thalweg/ctc.hpp"
 
@@ -21,7 +21,7 @@ struct Given {
   CtcOptions options = {};
 
   [[nodiscard]] std::vector<Tensor> inputs() const { return {logits, labels, frames, lengths}; }
-  /// The losses, and the gradient of their sum.
+  /// The losses of the samples, and the gradient of their sum by the logits.
   [[nodiscard]] std::vector<Tensor> losses_and_gradient(int threads = 1) const {
     return evaluate(
         [this](const std::vector<Var>& x) {
@@ -67,18 +67,18 @@ void expect_as_pytorch(DType dtype, double loss_tolerance, double gradient_toler
   }
 }
 
-TEST(Ctc, IsPyTorchsWithItsGradient) { expect_as_pytorch(f64, 1e-12, 1e-10); }
+TEST(Ctc, MatchesPyTorchInValueAndGradient) { expect_as_pytorch(f64, 1e-12, 1e-10); }
 
-// PyTorch's own f32 is 7e-4 from its f64 in the gradient of the longest of these.
-TEST(Ctc, InSinglePrecisionStaysNearDouble) { expect_as_pytorch(f32, 1e-6, 5e-6); }
+// In the gradient of the longest case, PyTorch's own f32 differs from its f64 by 7e-4.
+TEST(Ctc, InF32IsCloseToF64) { expect_as_pytorch(f32, 1e-6, 5e-6); }
 
 TEST(Ctc, LabelsThatDoNotFitTheirFramesHaveInfiniteLoss) {
   Given two{random_normal({2, 3, 4}, 1, f64), whole({1, 1, 2, 3}, {2, 2}), whole({2, 3}, {2}), whole({2, 2}, {2})};
   const auto got = two.losses_and_gradient();
   EXPECT_EQ(got[0].at(0), std::numeric_limits<double>::infinity());
   EXPECT_TRUE(std::isfinite(got[0].at(1)));
-  EXPECT_TRUE(std::isnan(got[1].at(0)));         // the first frame of the first
-  EXPECT_EQ(got[1].at(2 * 4), 0);                // behind its end
+  EXPECT_TRUE(std::isnan(got[1].at(0)));         // the first frame of the first sample
+  EXPECT_EQ(got[1].at(2 * 4), 0);                // a frame after its end
   EXPECT_TRUE(std::isfinite(got[1].at(3 * 4)));  // the second sample
   two.options.zero_infinity = true;
   const auto zeroed = two.losses_and_gradient();
@@ -87,14 +87,14 @@ TEST(Ctc, LabelsThatDoNotFitTheirFramesHaveInfiniteLoss) {
   EXPECT_EQ(zeroed[0].at(1), got[0].at(1));
 }
 
-TEST(Ctc, NoFramesReadNoLabels) {
+TEST(Ctc, ASampleWithoutFramesCanOnlyHaveNoLabels) {
   const Given none{random_normal({2, 3, 4}, 1, f64), whole({1, 1}, {2, 1}), whole({0, 0}, {2}), whole({0, 1}, {2})};
   const auto got = none.losses_and_gradient();
   EXPECT_EQ(got[0].at(0), 0);
   EXPECT_EQ(got[0].at(1), std::numeric_limits<double>::infinity());
 }
 
-TEST(Ctc, AClassThatCannotBeIsNoNumberLess) {
+TEST(Ctc, AClassOfProbabilityZeroGivesFiniteResults) {
   Tensor logits = random_normal({1, 4, 3}, 2, f32);
   logits.set(5, -std::numeric_limits<double>::infinity());  // class 2 at frame 1
   const Given one{logits, whole({1, 2}, {1, 2}), whole({4}, {1}), whole({2}, {1})};
@@ -104,7 +104,7 @@ TEST(Ctc, AClassThatCannotBeIsNoNumberLess) {
   for (std::int64_t i = 0; i < got[1].size(); ++i) EXPECT_TRUE(std::isfinite(got[1].at(i))) << i;
 }
 
-TEST(Ctc, AManyFramesLongSampleKeepsItsDigits) {
+TEST(Ctc, ALongSampleIsAccurateInF32) {
   constexpr std::int64_t time = 5000;
   const Tensor logits = random_normal({1, time, 30}, 3, f64);
   std::vector<std::int32_t> labels;
@@ -138,7 +138,7 @@ TEST(Ctc, ThreadsDoNotChangeABit) {
   }
 }
 
-TEST(Ctc, RefusesWhatIsOutOfRangeByItsRow) {
+TEST(Ctc, RefusesValuesOutOfRangeWithTheirRow) {
   const auto refused = [](const std::vector<std::int32_t>& labels, std::int32_t frames, std::int32_t length) {
     const Given one{random_normal({1, 4, 3}, 2), whole(labels, {1, 2}), whole({frames}, {1}), whole({length}, {1})};
     try {
@@ -156,7 +156,7 @@ TEST(Ctc, RefusesWhatIsOutOfRangeByItsRow) {
             "[ctc_loss] 5 frames at place 0, of 4. Hint: frames are those of the sample that are no padding.");
   EXPECT_EQ(refused({1, 2}, 4, 3),
             "[ctc_loss] 3 labels at place 0, of 2. Hint: lengths are those of the labels that are no padding.");
-  EXPECT_EQ(refused({1, 99}, 4, 1), "nothing");  // behind the length nothing is looked at
+  EXPECT_EQ(refused({1, 99}, 4, 1), "nothing");  // labels after the length are ignored
 }
 
 TEST(Ctc, RefusesShapesThatDoNotFit) {
@@ -174,7 +174,7 @@ TEST(Ctc, RefusesShapesThatDoNotFit) {
 
 using Labels = std::vector<std::int32_t>;
 
-/// Logits whose softmax are these probabilities.
+/// Logits whose softmax is these probabilities.
 Tensor logs_of(const std::vector<std::vector<double>>& probabilities) {
   Tensor logits({std::ssize(probabilities), std::ssize(probabilities[0])}, f64);
   std::int64_t place = 0;
@@ -184,7 +184,7 @@ Tensor logs_of(const std::vector<std::vector<double>>& probabilities) {
   return logits;
 }
 
-TEST(CtcDecoding, TheLikeliestPathLosesRepetitionsAndBlanks) {
+TEST(CtcDecoding, GreedyRemovesRepetitionsAndBlanks) {
   const auto path = [](const Labels& classes) {
     std::vector<std::vector<double>> rows;
     for (const std::int32_t c : classes) {
@@ -198,8 +198,8 @@ TEST(CtcDecoding, TheLikeliestPathLosesRepetitionsAndBlanks) {
   EXPECT_EQ(path({2, 1, 2, 0}), (Labels{2, 1, 2}));
 }
 
-TEST(CtcDecoding, TheBeamAddsUpPathsThatReadTheSame) {
-  // No path is likelier than two blanks, .36; "1" has three, .24 + .24 + .16.
+TEST(CtcDecoding, TheBeamAddsUpPathsWithTheSameLabels) {
+  // the likeliest path is two blanks with 0.36, but three paths give the label 1: 0.24 + 0.24 + 0.16
   const Tensor logits = logs_of({{0.6, 0.4}, {0.6, 0.4}});
   EXPECT_EQ(ctc::greedy(logits).labels, Labels{});
   EXPECT_NEAR(ctc::greedy(logits).log_probability, std::log(0.36), 1e-12);
@@ -209,7 +209,7 @@ TEST(CtcDecoding, TheBeamAddsUpPathsThatReadTheSame) {
   EXPECT_EQ(readings[1].labels, Labels{});
 }
 
-TEST(CtcDecoding, AWideBeamHasTheProbabilityThatTheLossHas) {
+TEST(CtcDecoding, TheProbabilitiesOfAWideBeamAgreeWithTheLoss) {
   const Tensor logits = random_normal({5, 3}, 11, f64);
   double total = 0;
   for (const auto& [labels, log_probability] : ctc::beam(logits, 10'000)) {
@@ -220,11 +220,11 @@ TEST(CtcDecoding, AWideBeamHasTheProbabilityThatTheLossHas) {
                     whole({static_cast<std::int32_t>(labels.size())}, {1})};
     EXPECT_NEAR(one.losses_and_gradient()[0].at(0), -log_probability, 1e-12);
   }
-  EXPECT_NEAR(total, 1, 1e-12);  // these are all readings there are
+  EXPECT_NEAR(total, 1, 1e-12);  // the beam contains all possible labels
 }
 
-/// Every path there is, added up by what it reads: the beam that keeps all beginnings has the same sums, and the best
-/// first; a narrow one never has more.
+/// Compares with the sums over all paths: a beam that keeps all prefixes gives the same sums in descending order, and a
+/// narrow one never gives more.
 TEST(CtcDecoding, TheBeamHasTheSumsOfAllPaths) {
   for (const std::int64_t blank : {0, 1, 2}) {
     constexpr std::int64_t time = 6, classes = 3;
@@ -270,7 +270,7 @@ TEST(CtcDecoding, TheBlankMayBeAnyClass) {
   EXPECT_EQ(ctc::beam(logits, 8, 2)[0].labels, (Labels{1, 0}));
 }
 
-TEST(CtcDecoding, RefusesWhatItCannotRead) {
+TEST(CtcDecoding, RefusesInvalidArguments) {
   EXPECT_THROW((void)ctc::greedy(Tensor({2, 3, 4})), UsageError);
   EXPECT_THROW((void)ctc::greedy(Tensor({2, 3}), 3), UsageError);
   EXPECT_THROW((void)ctc::beam(Tensor({2, 3}), 0), UsageError);

@@ -1,4 +1,4 @@
-// Gradients through choices, on a problem whose exact gradient is known: E[reward of the class drawn] by the logits.
+// Gradient estimators for discrete choices against an exact gradient: that of the expected reward of a drawn class.
 
 #include "thalweg/estimators.hpp"
 
@@ -36,7 +36,7 @@ Tensor exact_gradient() {
   return g;
 }
 
-/// The gradient by the logits of the estimator's surrogate when these classes were drawn.
+/// The gradient by the logits of the estimator's surrogate loss for these drawn classes.
 Tensor score_gradient(const std::vector<std::int32_t>& drawn, double baseline, bool others) {
   const auto n = static_cast<std::int64_t>(drawn.size());
   return evaluate(
@@ -49,7 +49,7 @@ Tensor score_gradient(const std::vector<std::int32_t>& drawn, double baseline, b
 }
 
 TEST(ScoreFunction, IsUnbiasedForEveryBaseline) {
-  for (double baseline : {0.0, 0.7, -5.0}) {  // the expectation over all outcomes, exactly
+  for (double baseline : {0.0, 0.7, -5.0}) {  // the exact expectation over all outcomes
     Tensor expected({classes}, f64);
     for (std::int32_t k = 0; k < classes; ++k) {
       const Tensor g = score_gradient({k}, baseline, false);
@@ -73,11 +73,11 @@ TEST(ScoreFunction, LeaveOneOutIsUnbiased) {
   EXPECT_LE(distance(expected, exact_gradient()), 1e-14);
 }
 
-TEST(ScoreFunction, ABaselineLessensTheVariance) {
+TEST(ScoreFunction, ABaselineReducesTheVariance) {
   const auto p = probabilities();
   double mean = 0;
   for (std::size_t k = 0; k < p.size(); ++k) mean += p[k] * rewards.at(static_cast<std::int64_t>(k));
-  const auto variance = [&](double shift, double baseline) {  // rewards far from 0, as they are in practice
+  const auto variance = [&](double shift, double baseline) {  // `shift` moves the rewards away from 0, as in practice
     double total = 0;
     for (std::int32_t k = 0; k < classes; ++k) {
       const Tensor g = score_gradient({k}, baseline - shift, false);
@@ -91,7 +91,7 @@ TEST(ScoreFunction, ABaselineLessensTheVariance) {
 
 constexpr std::int64_t draws = 40000;
 
-/// Mean gradient of the reward over many draws.
+/// The mean gradient of the reward over many draws.
 Tensor mean_gradient(bool choose, double temperature) {
   const Tensor uniform = random_uniform({draws, classes}, 0, 1, 11, f64);
   return evaluate(
@@ -102,7 +102,7 @@ Tensor mean_gradient(bool choose, double temperature) {
       {logits, rewards, uniform})[0];
 }
 
-TEST(GumbelSoftmax, TheBiasOfItsGradientGoesWithTheTemperature) {
+TEST(GumbelSoftmax, TheBiasOfItsGradientFallsWithTheTemperature) {
   const double hot = distance(mean_gradient(false, 2), exact_gradient());
   const double warm = distance(mean_gradient(false, 0.5), exact_gradient());
   const double cold = distance(mean_gradient(false, 0.1), exact_gradient());
@@ -123,7 +123,7 @@ TEST(GumbelChoice, IsOneHotAndDrawnFromTheSoftmax) {
     EXPECT_NEAR(out[0].at(k), probabilities()[static_cast<std::size_t>(k)], 0.01);
   EXPECT_EQ(out[1].item(), 1);
   EXPECT_EQ(out[2].item(), 0);
-  // for a linear reward the straight-through gradient is that of the relaxed one
+  // for a linear reward, the straight-through gradient equals that of the relaxation
   EXPECT_TRUE(identical(mean_gradient(true, 0.5), mean_gradient(false, 0.5)));
 }
 
@@ -137,7 +137,7 @@ TEST(GumbelNoise, IsFiniteAtTheEnds) {
 }
 
 TEST(StraightThrough, IsExactForALinearFunctionOfABernoulli) {
-  // E[3 b] with b = 1 with probability s(z): the gradient by z is 3 s (1 - s), whatever was drawn
+  // b = 1 with probability s(z); the gradient of E[3 b] by z is 3 s (1 - s), whatever was drawn
   for (double drawn : {0.0, 1.0}) {
     const auto out = evaluate(
         [](const Vars& x) {
@@ -147,12 +147,12 @@ TEST(StraightThrough, IsExactForALinearFunctionOfABernoulli) {
         {full({}, 0.4, f64), full({}, drawn, f64)});
     const double s = 1 / (1 + std::exp(-0.4));
     EXPECT_NEAR(out[0].item(), 3 * s * (1 - s), 1e-14);
-    EXPECT_NEAR(out[1].item(), 2 * drawn * s * (1 - s), 1e-14);  // E[b^2] = E[b]: biased for a single draw
+    EXPECT_NEAR(out[1].item(), 2 * drawn * s * (1 - s), 1e-14);  // biased for a single draw, because E[b^2] = E[b]
     EXPECT_EQ(out[2].item(), drawn);
   }
 }
 
-TEST(Estimators, NameMistakes) {
+TEST(Estimators, ErrorsNameTheMistake) {
   EXPECT_THROW(evaluate([](const Vars& x) { return Vars{straight_through(x[0], sum(x[0]))}; }, {logits}), UsageError);
   EXPECT_THROW(evaluate([](const Vars& x) { return Vars{gumbel_softmax(x[0], x[0], 0)}; }, {logits}), UsageError);
   EXPECT_THROW(evaluate([](const Vars& x) { return Vars{leave_one_out(sum(x[0]))}; }, {logits}), UsageError);

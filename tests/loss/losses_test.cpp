@@ -76,8 +76,8 @@ TEST(Losses, MatchPyTorchInValueAndGradient) {
   }
 }
 
-/// The power of a probability near 0 has a steep derivative, which must not become NaN.
-TEST(Losses, FocalHasAGradientForEveryGammaHoweverSureThePredictionIs) {
+/// The derivative of p^gamma at p near 0 may be infinite, but the gradient of the loss must not become NaN.
+TEST(Losses, FocalHasAFiniteGradientForEveryGammaAndConfidence) {
   for (const double gamma : {0.0, 0.1, 0.5, 1.0, 1.5, 2.0, 5.0}) {
     const LossFunction focal = loss::focal({.gamma = gamma});
     for (const DType dtype : {f32, f64}) {
@@ -107,7 +107,7 @@ TEST(Losses, FocalHasAGradientForEveryGammaHoweverSureThePredictionIs) {
 }
 
 /// Value, gradient and second derivative, in f32, against softplus(-t) = log1p(e^-t), t = z or -z, in f64.
-TEST(Losses, BinaryCrossEntropyKeepsItsDigitsHoweverSureThePredictionIs) {
+TEST(Losses, BinaryCrossEntropyIsAccurateForEveryConfidence) {
   const Tensor logits = Tensor::of<float>({-80, -30, -10, -1, 0, 1, 10, 30, 80});
   for (const double target : {0.0, 0.3, 1.0}) {
     for (const double weight : {1.0, 3.0}) {
@@ -125,7 +125,7 @@ TEST(Losses, BinaryCrossEntropyKeepsItsDigitsHoweverSureThePredictionIs) {
         const double wanted[] = {no * softplus_of(z) + yes * softplus_of(-z), no * sigmoid_of(z) - yes * sigmoid_of(-z),
                                  (no + yes) * sigmoid_of(z) * sigmoid_of(-z)};
         for (int order = 0; order < 3; ++order) {
-          // of a target between 0 and 1 two terms are added, and may cancel
+          // for a target between 0 and 1, two terms are added that may cancel
           const double mixed = target == 0 || target == 1 ? 0 : 1e-6;
           EXPECT_NEAR(got[static_cast<std::size_t>(order)].at(i), wanted[order], 3e-6 * std::abs(wanted[order]) + mixed)
               << "order " << order << ", logit " << z << ", target " << target << ", weight " << weight;
@@ -135,8 +135,8 @@ TEST(Losses, BinaryCrossEntropyKeepsItsDigitsHoweverSureThePredictionIs) {
   }
 }
 
-/// Also at 1e8, beside which f32 has no digits for what is lost.
-TEST(Losses, CrossEntropyIsTheSameWhateverIsAddedToAllLogits) {
+/// Also for logits around 1e8, where neighbouring f32 numbers differ by more than the loss.
+TEST(Losses, CrossEntropyDoesNotDependOnAnOffsetOfAllLogits) {
   const Tensor labels = Tensor::of<std::int32_t>({0, 1});
   const auto of_labels = [](const Vars& x) {
     const Var each = cross_entropy_with_labels(x[0], x[1]);
@@ -153,7 +153,7 @@ TEST(Losses, CrossEntropyIsTheSameWhateverIsAddedToAllLogits) {
   }
 }
 
-/// The gradient of logsumexp is softmax, which knows no offset.
+/// The gradient of logsumexp is softmax, which does not depend on an offset.
 TEST(Losses, TheGradientOfLogsumexpIsSoftmaxAtEveryOffset) {
   for (const float offset : {0.F, 1e6F, -1e8F}) {
     const Tensor x = Tensor::of({offset, offset, offset, offset});
@@ -162,7 +162,7 @@ TEST(Losses, TheGradientOfLogsumexpIsSoftmaxAtEveryOffset) {
   }
 }
 
-TEST(Losses, CosineHoldsForVectorsOfEverySize) {
+TEST(Losses, CosineIsRightForVectorsOfEverySize) {
   const LossFunction cosine = loss::cosine;
   for (const float size : {1e-4F, 1.F, 1e20F, 1e30F}) {
     const Tensor p = Tensor::of({size, 0.F, size, size}).reshape({2, 2}),
@@ -184,7 +184,7 @@ TEST(Losses, EveryRowHasACaseAndItsTexts) {
   }
 }
 
-/// Rows `begin` to `end` of a case, as a shard would see them.
+/// Sum and weight of the loss over the rows `begin` to `end` of a case, as of a shard.
 std::vector<Tensor> sum_and_weight(const Case& c, const Tensor& weights, std::int64_t begin, std::int64_t end) {
   return evaluate(
       [&](const Vars& x) {
@@ -194,7 +194,7 @@ std::vector<Tensor> sum_and_weight(const Case& c, const Tensor& weights, std::in
       {c.prediction.rows(begin, end), c.target.rows(begin, end), weights.rows(begin, end)});
 }
 
-TEST(Losses, ABatchIsTheSumOfItsShardsAndAWeightedSampleIsSeveral) {
+TEST(Losses, ABatchIsTheSumOfItsShardsAndAWeightOfTwoCountsASampleTwice) {
   for (const Case& c : cases()) {
     SCOPED_TRACE(c.loss.name());
     const std::int64_t rows = c.prediction.shape()[0];
@@ -212,7 +212,7 @@ TEST(Losses, ABatchIsTheSumOfItsShardsAndAWeightedSampleIsSeveral) {
   }
 }
 
-TEST(Losses, NoneMixesSamplesSoThatAStepIsCutIntoShards) {
+TEST(Losses, NoneMixesSamplesSoAStepCanBeCutIntoShards) {
   for (const Case& c : cases()) {
     SCOPED_TRACE(c.loss.name() + OptionValue{c.loss.options()}.str());
     Graph graph;
@@ -261,18 +261,18 @@ std::vector<Tensor> of_one(const LossFunction& loss, const Tensor& prediction, c
   return evaluate(both, {prediction, target});
 }
 
-/// e^100 is above the range of f32: (100 + (1 - 3)^2 e^-100) / 2, and the slope by s is (1 - 4 e^-100) / 2.
-TEST(Losses, GaussianHoldsWhereTheVarianceIsOutOfRange) {
+/// e^100 overflows f32. The loss is (100 + (1 - 3)^2 e^-100) / 2, and its slope by s is (1 - 4 e^-100) / 2.
+TEST(Losses, GaussianIsRightIfTheVarianceOverflows) {
   const auto got = of_one(loss::gaussian, Tensor::of({1.F, 100.F}).reshape({1, 2}), Tensor::of({3.F}));
   EXPECT_EQ(got[0].item(), 50);
   EXPECT_NEAR(got[1].at(0), 0, 1e-30);
   EXPECT_EQ(got[1].at(1), 0.5);
-  // and where the squared difference is: (50 + 1e20 e^-50) / 2
+  // also if the squared difference overflows
   const auto far = of_one(loss::gaussian, Tensor::of({1e20F, 80.F}).reshape({1, 2}), Tensor::of({0.F}));
   EXPECT_NEAR(far[0].item(), 40 + 0.5 * std::exp(40 * std::log(10.0) - 80), 1);
 }
 
-TEST(Losses, AClassThatNeverOccursAddsNothingToTheDivergence) {
+TEST(Losses, AClassOfProbabilityZeroAddsNothingToTheDivergence) {
   constexpr double never = -std::numeric_limits<double>::infinity();
   const Tensor logits = Tensor::of({0.5, -1.0, 2.0}).reshape({1, 3});
   const Tensor p = Tensor::of({0.25, 0.75, 0.0}).reshape({1, 3});
@@ -283,8 +283,8 @@ TEST(Losses, AClassThatNeverOccursAddsNothingToTheDivergence) {
   for (std::int64_t i = 0; i < 3; ++i) EXPECT_NEAR(logs[1].at(i), plain[1].at(i), 1e-14);
 }
 
-/// The anchor is 0; p = infinity is the largest difference, as in PyTorch, and no power overflows.
-TEST(Losses, TripletsHaveEveryNormAtEverySize) {
+/// The anchor is 0. The norm of p = infinity is the largest difference, as in PyTorch. No power may overflow.
+TEST(Losses, TripletsAreRightForEveryNormAndSize) {
   constexpr double infinity = std::numeric_limits<double>::infinity();
   const auto value = [](double p, double size) {
     const std::vector<double> x = {0, 0, 3 * size, 4 * size, size, 0};
@@ -297,14 +297,14 @@ TEST(Losses, TripletsHaveEveryNormAtEverySize) {
     EXPECT_EQ(value(infinity, size)[1].at(3), 1);
     EXPECT_NEAR(value(3, size)[1].at(2), 9 / std::pow(91, 2.0 / 3), 1e-12);
   }
-  for (const double p : {1.0, 2.0, 3.0, infinity}) {  // no difference at all
+  for (const double p : {1.0, 2.0, 3.0, infinity}) {  // equal vectors
     const auto got = of_one(loss::triplet({.margin = 1, .p = p, .eps = 0}), zeros({1, 3, 2}, f64), zeros({1}, f64));
     EXPECT_EQ(got[0].item(), 1);
     for (std::int64_t i = 0; i < 6; ++i) EXPECT_TRUE(std::isfinite(got[1].at(i))) << p;
   }
 }
 
-TEST(Losses, OptionsOfAProgramAreCheckedAsThoseOfAConfiguration) {
+TEST(Losses, OptionsInCppAreCheckedLikeThoseOfAConfiguration) {
   constexpr double nan = std::numeric_limits<double>::quiet_NaN();
   EXPECT_THROW((void)loss::huber({.delta = -1}), UsageError);
   EXPECT_THROW((void)loss::smooth_l1({.beta = nan}), UsageError);
@@ -319,7 +319,7 @@ TEST(Losses, OptionsOfAProgramAreCheckedAsThoseOfAConfiguration) {
   EXPECT_THROW((void)loss::triplet({.p = 0}), UsageError);
 }
 
-TEST(Losses, MistakesAreNamed) {
+TEST(Losses, ErrorsNameTheMistake) {
   const auto message = [](const LossFunction& loss, const Tensor& prediction, const Tensor& target) -> std::string {
     try {
       evaluate([&](const Vars& x) { return Vars{loss(x[0], x[1]).sum}; }, {prediction, target});

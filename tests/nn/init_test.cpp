@@ -1,4 +1,4 @@
-// How parameters start, and how a configuration writes the options of layers.
+// Initialisers of parameters, and how configurations spell the options of layers.
 
 #include <gtest/gtest.h>
 
@@ -12,7 +12,7 @@
 namespace thalweg {
 namespace {
 
-/// The largest difference of W^T W from gain^2 I, or of W W^T where W is wider than high.
+/// The largest difference of W^T W from gain^2 I, or of W W^T if W has more columns than rows.
 double distance_from_orthogonal(const Tensor& w, std::int64_t columns, double gain) {
   const std::int64_t rows = w.size() / columns, count = std::min(rows, columns), length = std::max(rows, columns);
   const auto element = [&](std::int64_t vector, std::int64_t i) {
@@ -29,7 +29,7 @@ double distance_from_orthogonal(const Tensor& w, std::int64_t columns, double ga
   return most;
 }
 
-TEST(Initializers, OrthogonalMatricesHaveOrthogonalColumnsOrRowsOfTheGivenLength) {
+TEST(Initializers, OrthogonalMatricesHaveOrthogonalColumnsOrRowsOfLengthGain) {
   for (const Shape& shape : {Shape{7, 4}, Shape{4, 7}, Shape{5, 5}, Shape{3, 3, 2, 6}, Shape{1, 1, 2, 6}}) {
     for (const double gain : {1.0, 0.5}) {
       const Initializer start = init::orthogonal(gain);
@@ -68,14 +68,14 @@ TEST(Initializers, EveryRowIsWrittenByItsNameAndReadBack) {
   }
 }
 
-TEST(Initializers, WhatNoRowHasIsRefused) {
+TEST(Initializers, UnknownNamesAndOptionsAreRefused) {
   EXPECT_THROW((void)Form::read("he_norm"), UsageError);
   EXPECT_THROW((void)Form::read(OptionMap{{"kind", {"he_normal"}}, {"gain", {2.0}}}), UsageError);
   EXPECT_FALSE(Form::read(1.5));
   EXPECT_FALSE(Form::read(OptionMap{{"gain", {2.0}}}));
 }
 
-TEST(OptionForms, ExtentsAndPaddingsAreReadAsTheyAreWritten) {
+TEST(OptionForms, ExtentsAndPaddingsAreWrittenAndReadBack) {
   const auto written = [](const auto& value) {
     return OptionForm<std::remove_cvref_t<decltype(value)>>::write(value).str();
   };

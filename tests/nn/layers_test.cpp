@@ -26,7 +26,7 @@ Tensor tensor_of(const json& value, DType dtype) {
       .to(dtype);
 }
 
-/// A layer traced on its own: parameters and statistics are inputs.
+/// A layer that is traced alone: its parameters and statistics are inputs.
 struct Layer {
   Graph graph;
   TraceContext context;
@@ -108,7 +108,7 @@ TEST(Layers, EveryRowHasACaseAndItsTexts) {
   }
 }
 
-TEST(Layers, OptionsThatCannotBeAreRefused) {
+TEST(Layers, InvalidOptionsAreRefused) {
   const auto refused = [](const std::string& kind, const OptionMap& options, const std::string& part) {
     try {
       (void)nn::layer_named(kind).make(options);
@@ -125,7 +125,7 @@ TEST(Layers, OptionsThatCannotBeAreRefused) {
   refused("residual", {{"layers", {OptionList{{OptionMap{{"kind", {"conv3"}}}}}}}}, "conv3");
 }
 
-/// What is made of many ops names one line, that of the user.
+/// A layer consists of many ops, but errors and nodes name the user's line only.
 TEST(Layers, ErrorsAndNodesNameTheLineOfTheLayer) {
   const int line = __LINE__ + 1;
   const ModelFunction layers = [](Scope s, Var x) { return nn::lstm(s / "l", nn::batch_norm(s / "b", x), {}).output; };
@@ -143,7 +143,7 @@ TEST(Layers, ErrorsAndNodesNameTheLineOfTheLayer) {
   }
 }
 
-TEST(Layers, OptionsOfAProgramAreCheckedAsThoseOfAConfiguration) {
+TEST(Layers, OptionsInCppAreCheckedLikeThoseOfAConfiguration) {
   constexpr double nan = std::numeric_limits<double>::quiet_NaN();
   using Call = ModelFunction;
   const Tensor rows = ones({4, 6}), images = ones({2, 6, 6, 4}), times = ones({2, 3, 8});
@@ -160,7 +160,7 @@ TEST(Layers, OptionsOfAProgramAreCheckedAsThoseOfAConfiguration) {
       {[](Scope s, Var x) { return nn::conv2d(s, x, {.dilation = std::int64_t{1} << 62}); }, images},
       {[](Scope s, Var x) { return nn::conv_transpose2d(s, x, {.output_padding = -1}); }, images},
   };
-  try {  // "same" padding follows from the kernel, which is what is wrong
+  try {  // the kernel is wrong, so the error must not be about the "same" padding that follows from it
     const Layer none([](Scope s, Var x) { return nn::conv2d(s, x, {.kernel = 0}); }, images, Mode::train, f32);
     ADD_FAILURE() << "accepted";
   } catch (const UsageError& error) {
@@ -196,7 +196,7 @@ TEST(Layers, ErrorsNameTheLayerAndTheShapes) {
 class Dropout : public ::testing::Test {
  protected:
   static constexpr std::int64_t rows = 64, width = 300;
-  /// Dropout of ones, and its gradient, with a rate of 0.3.
+  /// Dropout with a rate of 0.3 on a tensor of ones, and its gradient.
   static std::vector<Tensor> dropped(double step) {
     Layer layer([](Scope s, Var x) { return nn::dropout(s, x, 0.3); }, ones({rows, width}), Mode::train, f32);
     Tensor places({rows}, i32);
@@ -216,15 +216,15 @@ TEST_F(Dropout, IsZeroAtTheRateAndKeepsTheMean) {
     EXPECT_FLOAT_EQ(static_cast<float>(y.at(i)), y.at(i) == 0 ? 0 : 1 / 0.7F);
   }
   const double share = static_cast<double>(zeros) / static_cast<double>(y.size());
-  EXPECT_NEAR(share, 0.3, 4 * std::sqrt(0.3 * 0.7 / static_cast<double>(y.size())));  // four deviations
+  EXPECT_NEAR(share, 0.3, 4 * std::sqrt(0.3 * 0.7 / static_cast<double>(y.size())));  // four standard deviations
 }
 
 TEST_F(Dropout, PassesTheGradientWhereItPassesTheValue) {
   const auto got = dropped(0);
-  EXPECT_TRUE(identical(got[0], got[1]));  // of ones, both are the mask over 1 - rate
+  EXPECT_TRUE(identical(got[0], got[1]));  // for ones, both are the mask / (1 - rate)
 }
 
-TEST_F(Dropout, IsAnotherAtEveryStep) { EXPECT_FALSE(identical(dropped(0)[0], dropped(1)[0])); }
+TEST_F(Dropout, DiffersInEveryStep) { EXPECT_FALSE(identical(dropped(0)[0], dropped(1)[0])); }
 
 }  // namespace
 }  // namespace thalweg

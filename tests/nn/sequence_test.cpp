@@ -134,7 +134,7 @@ TEST(Gpt, StartsAtTheLossOfPyTorchAndFollowsItsCurve) {
   }
 }
 
-/// A text in which each token follows from the two before it, with some noise.
+/// A synthetic text in which each token is a function of the two before it, with some noise.
 Dataset made_up_text(std::int64_t rows, std::int64_t time) {
   std::vector<std::vector<std::int32_t>> text;
   const Tensor noise = random_uniform({rows, time + 1}, 0, 1, 3, f64);
@@ -175,7 +175,7 @@ TEST(Sequence, ModelsHaveTheSameBitsForAnyNumberOfThreads) {
   }
 }
 
-TEST(Sequence, ModelsHaveTheSameBitsHoweverPlanned) {
+TEST(Sequence, ModelsHaveTheSameBitsForAnyPassesOfThePlanner) {
   for (const auto& [name, model] : models_of_text()) {
     SCOPED_TRACE(name);
     testing::expect_the_same_bits_however_planned(model, loss::cross_entropy, made_up_text(4, 20));
@@ -206,12 +206,12 @@ TEST(Sequence, ModelsLearnARule) {
     Trainer trainer = trainer_of(model, 2);
     (void)trainer.fit(data, {.epochs = 25, .batch_size = 20});
     const Evaluation result = trainer.evaluate(other);
-    EXPECT_LT(result["loss"], 1.7) << name;  // by the token before alone: ln 9 = 2.2
+    EXPECT_LT(result["loss"], 1.7) << name;  // the entropy is ln 9 = 2.2 if only one previous token is known
     EXPECT_NEAR(result["perplexity"], std::exp(result["loss"]), 1e-9) << name;
   }
 }
 
-TEST(Sequence, WhatDoesNotFitIsNamed) {
+TEST(Sequence, ErrorsNameWhatDoesNotFit) {
   const auto message = [](const ModelFunction& model, const Dataset& data) {
     try {
       (void)trainer_of(model, 1).fit(data, {.epochs = 1});

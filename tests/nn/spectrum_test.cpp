@@ -1,4 +1,4 @@
-// Spectra of sounds as SciPy has them, with derivatives.
+// Spectra of sounds and log-mel frames against SciPy, and their derivatives.
 
 #include <gtest/gtest.h>
 
@@ -26,7 +26,7 @@ SpectrumOptions spectrum_of(const nlohmann::json& item) {
   return {.window = item.at("window"), .hop = item.at("hop"), .size = item.at("size")};
 }
 
-TEST(Spectrum, IsSciPys) {
+TEST(Spectrum, MatchesSciPy) {
   const auto sounds = testing::reference("sound");
   for (const auto& item : sounds.at("stft")) {
     SCOPED_TRACE(item.at("window").dump());
@@ -43,7 +43,7 @@ TEST(Spectrum, IsSciPys) {
   }
 }
 
-TEST(Spectrum, LogMelIsSciPys) {
+TEST(Spectrum, LogMelMatchesSciPy) {
   const auto sounds = testing::reference("sound");
   for (const auto& item : sounds.at("log_mel")) {
     SCOPED_TRACE(item.at("window").dump());
@@ -59,7 +59,7 @@ TEST(Spectrum, LogMelIsSciPys) {
     for (std::int64_t i = 0; i < wide.size(); ++i) {
       const double wanted = item.at("values")[static_cast<std::size_t>(i)];
       EXPECT_NEAR(wide.at(i), wanted, 1e-9);
-      EXPECT_NEAR(narrow.at(i), wanted, 1e-2);  // of a quiet band few digits are left
+      EXPECT_NEAR(narrow.at(i), wanted, 1e-2);  // f32 has few accurate digits in a quiet band
     }
   }
 }
@@ -83,12 +83,13 @@ TEST(Spectrum, DerivativesAreThoseOfDifferences) {
   }
 }
 
-TEST(Spectrum, SamplesBehindTheLastFrameDoNotCount) {
+TEST(Spectrum, SamplesAfterTheLastFrameAreIgnored) {
   const SpectrumOptions small{.window = 8, .hop = 3, .size = 8};
   const auto run = [&](const Tensor& x) {
     return evaluate([&](const std::vector<Var>& v) { return std::vector<Var>{stft(v[0], small)}; }, {x})[0];
   };
-  const Tensor x = random_normal({1, 16}, 1, f64);  // frames at 0, 3 and 6 end before 14
+  const Tensor x =
+      random_normal({1, 16}, 1, f64);  // the frames begin at 0, 3 and 6; the last one ends before sample 14
   Tensor other = x;
   other.set(14, 100);
   other.set(15, 100);
@@ -96,7 +97,7 @@ TEST(Spectrum, SamplesBehindTheLastFrameDoNotCount) {
   EXPECT_TRUE(identical(run(x), run(other)));
 }
 
-TEST(Spectrum, RefusesWhatHasNoFrames) {
+TEST(Spectrum, RefusesSoundsShorterThanAFrame) {
   const auto run = [](const Shape& shape, const SpectrumOptions& options, const MelOptions& mel) {
     (void)evaluate([&](const std::vector<Var>& v) { return std::vector<Var>{log_mel(v[0], options, mel)}; },
                    {Tensor(shape)});

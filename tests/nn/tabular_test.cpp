@@ -11,7 +11,7 @@
 namespace thalweg {
 namespace {
 
-/// y = sin(4 a) + b, which one hidden layer on a and b alone takes long to bend to.
+/// y = sin(4 a) + b, which a network with one hidden layer on plain a and b learns slowly.
 Dataset waves(std::int64_t rows, std::uint64_t seed) {
   const Tensor x = random_normal({rows, 2}, seed);
   Tensor y({rows, 1});
@@ -47,7 +47,7 @@ TEST(Tabular, EachPartCanBeLeftOut) {
   }
 }
 
-/// Evaluation draws nothing: it is the mean of all members, the same every time.
+/// Evaluation is deterministic: it is the mean of all members.
 TEST(Tabular, EvaluationIsTheMeanOfTheMembers) {
   const nn::TabularOptions options{
       .hidden = {}, .clip = false, .scale = false, .frequencies = 0, .pieces = 0, .members = 3};
@@ -68,7 +68,7 @@ TEST(Tabular, EvaluationIsTheMeanOfTheMembers) {
   }
 }
 
-TEST(Tabular, EmbedsTheInputsThatAreNumbers) {
+TEST(Tabular, EmbedsNumericInputs) {
   const auto frequencies = [](const nn::TabularOptions& options) {
     Trainer trainer = trainer_of(options);
     trainer.init(waves(10, 1), 1);
@@ -79,8 +79,9 @@ TEST(Tabular, EmbedsTheInputsThatAreNumbers) {
   EXPECT_THROW(frequencies({.numbers = {2}}), UsageError);
 }
 
-/// Of x between knots 0, 1, 1 and 3: the part of the first piece, whether x is above 1, the part of the last.
-TEST(Tabular, PiecesAreThePartsBelowTheNumber) {
+/// For the knots 0, 1, 1 and 3: the fraction of [0, 1] below x, whether x is above 1, and the fraction of [1, 3] below
+/// x.
+TEST(Tabular, PiecesAreTheFractionsBelowTheNumber) {
   const nn::TabularOptions options{
       .hidden = {}, .frequencies = 0, .pieces = 3, .knots = {0, 1, 1, 3}, .embedding = 1, .members = 1};
   Trainer trainer(nn::tabular(1, options), loss::mse, optim::sgd(), 1);
@@ -100,8 +101,8 @@ TEST(Tabular, PiecesAreThePartsBelowTheNumber) {
   EXPECT_THROW(trainer_of({.pieces = 3, .knots = {0, 1}}).init(waves(10, 1), 1), UsageError);
 }
 
-/// Members that saw the same rows differ by their factors alone.
-TEST(Tabular, EachMemberIsTrainedOnEveryRow) {
+/// Every member gets a gradient: none of the biases stays at its initial 0.
+TEST(Tabular, EveryMemberIsTrained) {
   Trainer trainer =
       trainer_of({.hidden = {}, .clip = false, .scale = false, .frequencies = 0, .pieces = 0, .members = 4});
   trainer.fit(waves(64, 1), {.epochs = 1, .batch_size = 64});

@@ -1,4 +1,4 @@
-// Numbers at the ends of the range: NaN is never hidden, and what has a value has it at every size.
+// Numbers at the ends of the range: NaN is never hidden, and results that exist are accurate for inputs of every size.
 
 #include <gtest/gtest.h>
 
@@ -23,7 +23,7 @@ class Extremes : public testing::Test {
 using Types = testing::Types<float, double>;
 TYPED_TEST_SUITE(Extremes, Types);
 
-/// An image of ones, 5 by 5 with as many channels, and one NaN.
+/// An image of ones, 5 by 5 with `channels` channels, and one NaN.
 template <class T>
 Tensor image_with_nan(std::int64_t channels, std::int64_t place) {
   std::vector<T> values(static_cast<std::size_t>(25 * channels), T{1});
@@ -31,23 +31,23 @@ Tensor image_with_nan(std::int64_t channels, std::int64_t place) {
   return Tensor::from(values, {1, 5, 5, channels});
 }
 
-TYPED_TEST(Extremes, MaxPoolHandsOnNaN) {
+TYPED_TEST(Extremes, MaxPoolPropagatesNaN) {
   for (const std::int64_t channels : {1, 3, 16, 37}) {
-    const std::int64_t place = (2 * 5 + 2) * channels + channels - 1;  // in the middle, in the last channel
+    const std::int64_t place = (2 * 5 + 2) * channels + channels - 1;  // the middle of the last channel
     const Tensor x = image_with_nan<TypeParam>(channels, place);
     const auto pool = [](const Vars& v) {
       const Var y = max_pool2d(v[0], {.window = 3, .stride = 1});
       return Vars{y, gradients(sum(y), {v[0]})[0]};
     };
     const auto got = evaluate(pool, {x});
-    for (std::int64_t i = 0; i < got[0].size(); ++i) {  // each window of the last channel has it
+    for (std::int64_t i = 0; i < got[0].size(); ++i) {  // every window of the last channel contains it
       EXPECT_EQ(std::isnan(got[0].at(i)), i % channels == channels - 1) << i;
     }
-    EXPECT_EQ(got[1].at(place), 9);  // the cotangents of all windows go where the maximum came from
+    EXPECT_EQ(got[1].at(place), 9);  // the cotangents of all windows go to the place of the maximum
   }
 }
 
-TYPED_TEST(Extremes, SelectionsHandOnNaN) {
+TYPED_TEST(Extremes, SelectionsPropagateNaN) {
   const Tensor x = Tensor::of<TypeParam>({3, 1, this->nan, 2});
   const auto select = [](const Vars& v) {
     return Vars{max(v[0]), min(v[0]), cast(argmax(v[0]), f64), softmax(v[0]), logsumexp(v[0])};
@@ -60,8 +60,8 @@ TYPED_TEST(Extremes, SelectionsHandOnNaN) {
   EXPECT_TRUE(std::isnan(got[4].item()));
 }
 
-/// A score that is NaN spoils the whole row, as in softmax: here of the third key, in its first number.
-TYPED_TEST(Extremes, AttentionHandsOnNaN) {
+/// A NaN score makes the whole row NaN, as in softmax. Here the first number of the third key is NaN.
+TYPED_TEST(Extremes, AttentionPropagatesNaN) {
   const std::int64_t time = 5, width = 4;
   std::vector<TypeParam> ones(static_cast<std::size_t>(time * width), TypeParam{1});
   const Tensor q = Tensor::from(ones, {1, time, 1, width}), v = q;
@@ -71,7 +71,7 @@ TYPED_TEST(Extremes, AttentionHandsOnNaN) {
   for (std::int64_t i = 0; i < y.size(); ++i) EXPECT_TRUE(std::isnan(y.at(i))) << i;
 }
 
-TYPED_TEST(Extremes, RunningSumsKeepTheirDigits) {
+TYPED_TEST(Extremes, RunningSumsAreAccurate) {
   const std::int64_t n = 3'000'000;
   const auto last = [n](const Vars& v) {
     return Vars{slice(cumsum(v[0]), n - 1, n), slice(gradients(sum(cumsum(v[0])), {v[0]})[0], 0, 1)};
@@ -83,8 +83,8 @@ TYPED_TEST(Extremes, RunningSumsKeepTheirDigits) {
   EXPECT_NEAR(got[1].item() / static_cast<double>(n), 1, bound);
 }
 
-/// The sums of columns go through as many blocks as there are hundreds of rows.
-TYPED_TEST(Extremes, SumsOfLongColumnsKeepTheirDigits) {
+/// The sum of a long column consists of many blocks.
+TYPED_TEST(Extremes, SumsOfLongColumnsAreAccurate) {
   const std::int64_t n = 2'000'000;
   const auto got =
       evaluate([](const Vars& v) { return Vars{sum(v[0], 0)}; }, {full({n, 3}, 0.1, dtype_of<TypeParam>())});
@@ -93,7 +93,7 @@ TYPED_TEST(Extremes, SumsOfLongColumnsKeepTheirDigits) {
     EXPECT_NEAR(got[0].at(i) / wanted, 1, std::max(1e-12, 64. * std::numeric_limits<TypeParam>::epsilon()));
 }
 
-TYPED_TEST(Extremes, NormsHoldForNumbersOfEverySize) {
+TYPED_TEST(Extremes, NormsAreRightForNumbersOfEverySize) {
   using Limits = std::numeric_limits<TypeParam>;
   for (const TypeParam size : {TypeParam(1), Limits::max() / 8, Limits::min() * 8, TypeParam(3e-12)}) {
     const Tensor x = Tensor::of<TypeParam>({3 * size, 0, -4 * size});
@@ -117,7 +117,7 @@ TYPED_TEST(Extremes, NormsHoldForNumbersOfEverySize) {
   EXPECT_EQ(of({1, -Limits::infinity()}), Limits::infinity());
 }
 
-TYPED_TEST(Extremes, GeluByTanhIsFlatFarOut) {
+TYPED_TEST(Extremes, GeluByTanhIsLinearFarFromZero) {
   const std::vector<TypeParam> far = {30, 100, TypeParam(1e15), TypeParam(1e25), std::numeric_limits<TypeParam>::max()};
   for (const TypeParam x : far) {
     const auto derivatives = [](const Vars& v) {
@@ -134,8 +134,8 @@ TYPED_TEST(Extremes, GeluByTanhIsFlatFarOut) {
   }
 }
 
-/// At every number that is not infinite: value and derivative are numbers.
-TYPED_TEST(Extremes, ActivationsAndTheirDerivativesAreNumbersEverywhere) {
+/// At every finite number, value and derivative are not NaN.
+TYPED_TEST(Extremes, ActivationsAndTheirDerivativesAreNeverNaN) {
   using Function = Var (*)(const Arg&);
   const std::pair<const char*, Function> all[] = {{"relu", relu},
                                                   {"relu6", relu6},
@@ -168,8 +168,8 @@ TYPED_TEST(Extremes, ActivationsAndTheirDerivativesAreNumbersEverywhere) {
   }
 }
 
-/// d atan2(y, x) / dy = x / (x^2 + y^2) at every size, and the second derivative with it.
-TYPED_TEST(Extremes, AnglesHaveDerivativesAtEverySize) {
+/// d atan2(y, x) / dy = x / (x^2 + y^2) for arguments of every size, and the second derivatives.
+TYPED_TEST(Extremes, DerivativesOfAnglesAreRightForEverySize) {
   using Limits = std::numeric_limits<TypeParam>;
   for (const TypeParam size : {TypeParam(1), std::sqrt(Limits::max()) * 1000, Limits::min() * 16}) {
     const auto both = [](const Vars& v) { return gradients(atan2(v[0], v[1]), {v[0], v[1]}); };
@@ -187,7 +187,7 @@ TYPED_TEST(Extremes, AnglesHaveDerivativesAtEverySize) {
   EXPECT_NEAR(got[1].item(), (9. - 16) / 625, 1e-6);  // (y^2 - x^2) / (x^2 + y^2)^2
 }
 
-TYPED_TEST(Extremes, WhatKeepsItsShapeMayBeEmpty) {
+TYPED_TEST(Extremes, OpsThatKeepTheShapeAcceptEmptyTensors) {
   for (const Shape& shape : {Shape{0}, Shape{3, 0}, Shape{0, 3}}) {
     const auto all = [](const Vars& v) {
       const Var y = softmax(v[0]) + log_softmax(v[0]) + cumsum(v[0]);
@@ -205,7 +205,7 @@ TYPED_TEST(Extremes, APlainNumberIsAnIndex) {
   EXPECT_EQ(got[1].item(), 2);
 }
 
-/// 0^b is 0 for b > 0, 1 for b = 0 and infinite for b < 0, where it falls with b; x^0 is flat, however small x is.
+/// 0^b is 0 for b > 0, 1 for b = 0 and infinite for b < 0, with a negative slope; x^0 has slope 0, however small x is.
 TYPED_TEST(Extremes, PowersOfZeroAndToTheZero) {
   const auto dtype = dtype_of<TypeParam>();
   const auto by_exponent = [&](double a, double b) {

@@ -1,4 +1,4 @@
-// Products of large matrices beside sums in f64, at and beyond the edges of panels, tiles and what is packed at a time.
+// Products of large matrices against sums in f64, for sizes at and beyond the edges of panels, tiles and packed blocks.
 
 #include "kernels/packed_product.hpp"
 
@@ -30,7 +30,7 @@ class PackedProducts : public testing::TestWithParam<Case> {
   const Case size = GetParam();
   const std::vector<float> a = numbers(size.m * size.k, 1), b = numbers(size.k * size.n, 2);
 
-  /// What stands beyond C must stay.
+  /// Computes C, and checks that nothing is written beyond its end.
   [[nodiscard]] std::vector<float> product(int threads) const {
     constexpr float beyond = 1234;
     std::vector<float> c(static_cast<std::size_t>(size.m * size.n) + 64, beyond);
@@ -53,10 +53,11 @@ class PackedProducts : public testing::TestWithParam<Case> {
   }
 };
 
-TEST_P(PackedProducts, AreTheSumsOfTheirTerms) {
+TEST_P(PackedProducts, AgreeWithPlainSumsInF64) {
   const std::vector<float> c = product(2);
   const auto [m, n, k, ta, tb] = size;
-  const std::int64_t step = std::max<std::int64_t>(1, m * n / 5000) | 1;  // in a large one not every element
+  const std::int64_t step =
+      std::max<std::int64_t>(1, m * n / 5000) | 1;  // of a large product only some elements are checked
   for (std::int64_t place = 0; place < m * n; place += step) {
     const std::int64_t i = place / n, j = place % n;
     double sum = 0, scale = 0;
@@ -87,8 +88,8 @@ INSTANTIATE_TEST_SUITE_P(Sizes, PackedProducts,
                                   (c.transpose_a ? "T" : "N") + (c.transpose_b ? "T" : "N");
                          });
 
-/// By the op, which hands over where rows begin: the same numbers in f64 are multiplied by another library.
-TEST(LargeMatmul, IsThatOfDoublePrecision) {
+/// Tests the op matmul, which passes the row strides. The expected f64 product is computed by another library.
+TEST(LargeMatmul, AgreesWithF64) {
   for (const bool transpose_a : {false, true}) {
     for (const bool transpose_b : {false, true}) {
       for (const std::int64_t batch : {1, 2}) {

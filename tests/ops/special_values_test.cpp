@@ -1,5 +1,5 @@
-// The vector loops against the C library: zeros of both signs, infinities, NaN, denormals, huge numbers, and the last
-// places over a sweep.
+// The vector loops against the C library: zeros of both signs, infinities, NaN, denormals, huge numbers, and the
+// accuracy in units in the last place over a sweep.
 
 #include <gtest/gtest.h>
 
@@ -22,7 +22,7 @@ struct Unary {
   double ulps;  // the bound, in units of the last place of the exact result
 };
 
-// What the C library computes element by element is as exact as the C library: a unit or two.
+// Functions that are computed by the C library have its accuracy: a unit or two.
 const Unary unary[] = {
     {"neg", [](Wide x) { return -x; }, 0},
     {"abs", [](Wide x) { return std::abs(x); }, 0},
@@ -133,7 +133,7 @@ std::vector<T> special() {
   return values;
 }
 
-/// Magnitudes of all sizes, and numbers of everyday size.
+/// Numbers of all magnitudes, and many around 1.
 template <class T>
 std::vector<T> sweep(int count) {
   using Limits = std::numeric_limits<T>;
@@ -170,7 +170,7 @@ class SpecialValues : public testing::Test {};
 using Types = testing::Types<float, double>;
 TYPED_TEST_SUITE(SpecialValues, Types);
 
-TYPED_TEST(SpecialValues, UnaryOpsAreThoseOfTheLibrary) {
+TYPED_TEST(SpecialValues, UnaryOpsAgreeWithTheCLibrary) {
   for (const Unary& op : unary) {
     check_unary(op, special<TypeParam>());
   }
@@ -182,7 +182,7 @@ TYPED_TEST(SpecialValues, UnaryOpsAreExactToTheStatedUnits) {
   }
 }
 
-TYPED_TEST(SpecialValues, BinaryOpsAreThoseOfTheLibraryForEveryPair) {
+TYPED_TEST(SpecialValues, BinaryOpsAgreeWithTheCLibraryForEveryPair) {
   using T = TypeParam;
   const std::vector<T> values = special<T>();
   std::vector<T> left, right;
@@ -206,16 +206,16 @@ TYPED_TEST(SpecialValues, BinaryOpsAreThoseOfTheLibraryForEveryPair) {
 
 TYPED_TEST(SpecialValues, SoftplusFarBelowZeroIsTheExponential) {
   using T = TypeParam;
-  const double from = sizeof(T) == 4 ? -18 : -38, to = sizeof(T) == 4 ? -106 : -747;  // 0 in the end
+  const double from = sizeof(T) == 4 ? -18 : -38, to = sizeof(T) == 4 ? -106 : -747;  // down to where the result is 0
   std::vector<T> values;
   for (int i = 0; i < 4000; ++i) values.push_back(static_cast<T>(from + (to - from) * i / 4000));
   const Tensor x = Tensor::from(values, {4000});
   EXPECT_TRUE(same_bits(computed("softplus", {x}), computed("exp", {x})));
 }
 
-// Where sine or cosine is nearly 0 only what is left of the argument counts; beyond some thousand turns the library
-// does it.
-TYPED_TEST(SpecialValues, SineAndCosineKeepTheirDigitsNearTheirZeros) {
+// Near the zeros of sine and cosine the accuracy depends on the reduction of the argument. Above some thousand turns
+// the C library computes them.
+TYPED_TEST(SpecialValues, SineAndCosineAreAccurateNearTheirZeros) {
   using T = TypeParam;
   std::vector<T> values;
   for (int quarters = -6000; quarters <= 6000; ++quarters) {
@@ -241,7 +241,7 @@ TYPED_TEST(SpecialValues, FunctionsDoNotDependOnTheirNeighbours) {
   }
 }
 
-TYPED_TEST(SpecialValues, PowersVanishWhereThoseOfTheLibraryDo) {
+TYPED_TEST(SpecialValues, PowersUnderflowWhereThoseOfTheCLibraryDo) {
   using T = TypeParam;
   const T log_least = std::log(std::numeric_limits<T>::denorm_min());
   std::vector<T> left, right;
@@ -262,8 +262,8 @@ TYPED_TEST(SpecialValues, PowersVanishWhereThoseOfTheLibraryDo) {
   }
 }
 
-TEST(SpecialValues, LogSoftmaxKeepsItsDigitsBesideLargeLogits) {
-  // log softmax of (0, -10, -20) wherever the logits stand
+TEST(SpecialValues, LogSoftmaxIsAccurateForLargeLogits) {
+  // the log softmax of (0, -10, -20) plus any offset
   for (const double base : {0.0, 1e4, -1e4, 1e6}) {
     const Tensor logits =
         Tensor::of<float>({static_cast<float>(base), static_cast<float>(base - 10), static_cast<float>(base - 20)});

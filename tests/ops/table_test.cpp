@@ -1,4 +1,4 @@
-// Every row of the op table goes through the same checks, from its own samples.
+// The same checks for every row of the op table, on its own samples.
 
 #include <gtest/gtest.h>
 
@@ -46,7 +46,7 @@ TEST_P(OpTable, HasFormulaAndSamples) {
   EXPECT_FALSE(GetParam()->samples.empty());
 }
 
-TEST_P(OpTable, ValueIsThatOfPlainLoops) {
+TEST_P(OpTable, ValueAgreesWithPlainLoops) {
   each_sample([](const Sample& sample) {
     const auto inputs = inputs_of(sample, f64, 1);
     const Tensor y = evaluate(call(sample), inputs)[0];
@@ -56,7 +56,7 @@ TEST_P(OpTable, ValueIsThatOfPlainLoops) {
   });
 }
 
-TEST_P(OpTable, SinglePrecisionIsCloseToDouble) {
+TEST_P(OpTable, F32IsCloseToF64) {
   each_sample([](const Sample& sample) {
     const auto inputs = inputs_of(sample, f32, 2);
     auto wide = inputs;
@@ -94,16 +94,16 @@ TEST_P(OpTable, PassesAndThreadsDoNotChangeABit) {
   });
 }
 
-/// A scalar of the outputs whose derivatives are not constant.
+/// A scalar function of the outputs with non-constant derivatives.
 Var scalar_of(const Sample& sample, const std::vector<Var>& x) {
   const Var y = sample.call(x);
   Tensor weights = random_uniform(y.shape(), 0.5, 1.5, 99, f64).to(y.dtype());
   return sum(y * sin(y) * constant(weights));
 }
 
-TEST_P(OpTable, GradientIsThatOfDifferences) {
+TEST_P(OpTable, GradientAgreesWithDifferences) {
   each_sample([](const Sample& sample) {
-    if (!sample.differences || sample.shapes[0].size() > 100) return;  // one evaluation an element
+    if (!sample.differences || sample.shapes[0].size() > 100) return;  // differences need an evaluation per element
     const auto inputs = inputs_of(sample, f64, 4);
     const Traced traced = [&](const std::vector<Var>& x) { return gradients(scalar_of(sample, x), floats(x)); };
     const Traced value = [&](const std::vector<Var>& x) { return std::vector<Var>{scalar_of(sample, x)}; };
@@ -150,7 +150,7 @@ TEST_P(OpTable, ForwardAndReverseAreTransposed) {
   });
 }
 
-TEST_P(OpTable, SecondDerivativeIsThatOfDifferences) {
+TEST_P(OpTable, SecondDerivativeAgreesWithDifferences) {
   each_sample([](const Sample& sample) {
     if (!sample.differences) return;
     const auto inputs = inputs_of(sample, f64, 6);

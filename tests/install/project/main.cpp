@@ -1,3 +1,4 @@
+// A program that uses the installed library, built by tests/install/run.
 #include <iostream>
 #include <thalweg/tensor.hpp>
 
