@@ -1,4 +1,4 @@
-// Methods that PyTorch 1.13 has not, or has wrong: against their papers' formulas in plain scalar code.
+// Methods that PyTorch 1.13 does not have, or has with errors, against their papers' formulas in plain scalar code.
 
 #include <gtest/gtest.h>
 
@@ -41,7 +41,7 @@ void expect_near(const std::vector<double>& ours, const std::vector<double>& the
   EXPECT_LE(error, tolerance * largest);
 }
 
-/// What a formula makes of one element: slots, gradient, parameter, step -> the parameter after it.
+/// The formula of a method for one element: from slots, gradient, parameter and step number to the new parameter.
 using Element = std::function<double(std::array<double, 4>& s, double g, double x, int t)>;
 
 std::vector<double> by_elements(const Element& element, const std::array<double, 4>& initial = {}) {
@@ -54,7 +54,7 @@ std::vector<double> by_elements(const Element& element, const std::array<double,
   return x;
 }
 
-/// Ours in f64 and f32, on one vector.
+/// Expects that the optimizer follows this path on the smooth problem, in f64 and f32.
 void expect_path(const Optimizer& optimizer, const std::vector<double>& expected, double f32_tolerance = 1e-5,
                  const Layout& layout = one_vector(SmoothProblem::size)) {
   for (DType dtype : {f64, f32}) {
@@ -124,7 +124,7 @@ TEST(Formula, Yogi) {
 }
 
 TEST(Formula, LionAndSignum) {
-  // a rate so small that no running mean comes near to changing its sign by a rounding
+  // the rate is so small that rounding does not change the sign of a running mean
   expect_path(optim::lion({.lr = 1e-3, .weight_decay = 0.1}), by_elements([](auto& s, double g, double x, int) {
                 const double direction = sgn(0.9 * s[0] + 0.1 * g);
                 s[0] = 0.99 * s[0] + 0.01 * g;
@@ -150,7 +150,7 @@ TEST(Formula, FtrlFromItsFirstParameters) {
   expect_path(optim::ftrl({.lr = 0.5, .beta = 0.5, .l1 = 0.5, .l2 = 0.1}), reference(0.5, 0.5, 0.5, 0.1));
 }
 
-TEST(Formula, FtrlLeavesAtZeroWhatGradientsDoNotMoveFarEnough) {
+TEST(Formula, FtrlKeepsParametersWithSmallGradientsAtZero) {
   Stepper stepper(optim::ftrl({.lr = 0.5, .beta = 1, .l1 = 1}), one_vector(2), zeros({2}, f64));
   Tensor g = Tensor::of({0.25, -0.5});
   for (int i = 0; i < 3; ++i) stepper.step(g);
@@ -213,7 +213,7 @@ TEST(Formula, Adopt) {
               reference(0.02, 0.8, 0.99, 0.1));
 }
 
-/// y and x of the reference implementation of schedule-free methods.
+/// The sequences y and x of the reference implementation of schedule-free methods.
 std::pair<std::vector<double>, std::vector<double>> schedule_free(double lr0, double mu, double b2, double eps,
                                                                   double decay, int warmup, bool adam) {
   std::vector<double> y = numbers(SmoothProblem::start()), z = y, v(y.size());
@@ -282,7 +282,7 @@ std::vector<double> prodigy(double decay, bool correct, double growth, bool safe
 
 TEST(Formula, Prodigy) {
   const double no_limit = std::numeric_limits<double>::infinity();
-  const double estimated = 5e-3;  // the first estimate is from x0 - x, of which few digits are left in f32
+  const double estimated = 5e-3;  // tolerance in f32: the first estimate is from x0 - x, which cancels
   expect_path(optim::prodigy({.beta2 = 0.99, .d0 = 1e-3}), prodigy(0, false, no_limit, false), estimated);
   expect_path(optim::prodigy({.beta2 = 0.99, .d0 = 1e-3, .growth = 1.1, .weight_decay = 0.1, .bias_correction = true}),
               prodigy(0.1, true, 1.1, false), estimated);
@@ -290,13 +290,14 @@ TEST(Formula, Prodigy) {
               prodigy(0, true, no_limit, true), estimated);
 }
 
-// Methods that see the shape of a parameter: a matrix (2, 3) and a vector of 2 in the eight numbers of the problem.
+// Methods that depend on the shape of a parameter: the eight numbers of the problem are a matrix (2, 3) and a vector
+// (2).
 
 Layout matrix_and_vector() { return layout_of({{"weight", {2, 3}}, {"bias", {2}, 0, false, false, false}}); }
 
 double norm_of(std::span<const double> x) { return sqrt(std::inner_product(x.begin(), x.end(), x.begin(), 0.0)); }
 
-/// One step of one parameter: `decay` is whether it takes part in decay.
+/// One step of one parameter; `decay` says whether weight decay applies to it.
 using OneParameter = std::function<void(std::span<double> x, std::span<const double> g, int t, bool decay)>;
 
 std::vector<double> by_blocks(const OneParameter& step) {
@@ -369,7 +370,7 @@ TEST(Formula, AdafactorKeepsRowAndColumnMeansOfAMatrix) {
   EXPECT_EQ(update.slots[2].size, 2);
 }
 
-/// a (r x k) times b (k x c)
+/// The product of a, (r, k), and b, (k, c).
 std::vector<double> product(const std::vector<double>& a, const std::vector<double>& b, std::size_t r, std::size_t k,
                             std::size_t c) {
   std::vector<double> y(r * c);
@@ -409,7 +410,7 @@ TEST(Formula, MuonOnAMatrixAndAdamWOnTheRest) {
     }
     for (std::size_t i = 0; i < 6; ++i) x[i] -= lr * (sqrt(1.5) * u[i] + wd * x[i]);  // 2 inputs, 3 outputs
   });
-  // the polynomial stretches small singular values, and their roundings, by 3.4 each time
+  // each application of the polynomial multiplies small singular values, and their rounding errors, by 3.4
   for (DType dtype : {f64, f32}) {
     Layout layout = matrix_and_vector();
     layout.dtype = dtype;

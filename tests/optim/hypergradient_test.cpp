@@ -15,7 +15,7 @@ using namespace thalweg::testing;
 
 constexpr std::int64_t size = 6;
 
-/// Of sum_i (1 + i) x_i^2 / 2.
+/// The derivative of sum_i (1 + i) x_i^2 / 2 by x_i.
 double slope(std::int64_t i, double x) { return static_cast<double>(1 + i) * x; }
 
 /// Baydin et al. 2018, algorithms 4 (descent) and 6 (Adam), and their multiplicative rule.
@@ -48,7 +48,7 @@ struct Case {
 
 class Hypergradient : public ::testing::TestWithParam<Case> {};
 
-TEST_P(Hypergradient, IsThatOfThePaper) {
+TEST_P(Hypergradient, FollowsThePaper) {
   const auto& [method, multiplicative, lr, hyper] = GetParam();
   for (const DType dtype : {f64, f32}) {
     std::vector<double> x(size);
@@ -73,11 +73,12 @@ INSTANTIATE_TEST_SUITE_P(Forms, Hypergradient,
                          ::testing::Values(Case{"sgd", true, 1e-3, 0.05}, Case{"sgd", false, 1e-3, 1e-5},
                                            Case{"adam", true, 1e-3, 0.02}, Case{"adam", false, 1e-3, 1e-5}));
 
-/// From a rate 100 times off, a quadratic is as low after 300 steps as the best of the fixed rates leaves it, or lower.
-TEST(HypergradientDescent, FindsItsWayFromRatesAHundredTimesOffOnAQuadratic) {
+/// From a rate 100 times too low or too high, 300 steps on a quadratic end within a tenth of the best fixed rate's
+/// result.
+TEST(HypergradientDescent, RecoversFromRatesAHundredTimesOffOnAQuadratic) {
   const std::vector<double> start(size, 1.0);
   const auto value = [](const std::vector<double>& x) {
-    double total = 1;  // of the minimum
+    double total = 1;  // the value at the minimum
     for (std::size_t i = 0; i < size; ++i) total += slope(static_cast<std::int64_t>(i), x[i]) * x[i] / 2;
     return total;
   };
@@ -100,7 +101,7 @@ TEST(HypergradientDescent, FindsItsWayFromRatesAHundredTimesOffOnAQuadratic) {
 
 using Problem = std::pair<const char*, std::function<MinimizeResult(const Optimizer&)>>;
 
-/// Five losses of 200 steps of whole batches, which end well above 0 or far from their minimum.
+/// Five problems whose loss after 200 full-batch steps is still well above 0.
 std::vector<Problem> five_problems() {
   const auto problem = [](const char* name, std::int64_t parameters, double spread, std::function<Var(Var)> loss) {
     return Problem(name, [=](const Optimizer& optimizer) {
@@ -133,7 +134,7 @@ std::vector<Problem> five_problems() {
           })};
 }
 
-/// From a rate 100 times off and with steps of up to a tenth of the parameters' norm.
+/// The first rate is 100 times too low or too high, and steps are limited to a tenth of the parameters' norm.
 TEST(HypergradientDescent, EndsWithinATenthOfTheBestFixedRateOnFiveProblemsFromRatesAHundredTimesOff) {
   for (const auto& [name, end] : five_problems()) {
     double best = INFINITY, best_rate = 0;
@@ -141,7 +142,7 @@ TEST(HypergradientDescent, EndsWithinATenthOfTheBestFixedRateOnFiveProblemsFromR
       const double value = end(optim::sgd({.lr = rate})).value;
       if (value < best) best = value, best_rate = rate;
     }
-    EXPECT_GT(best, 0.05) << name;  // else a tenth of it says little
+    EXPECT_GT(best, 0.05) << name;  // otherwise the relative bound would mean little
     for (const double factor : {0.01, 100.0}) {
       const double value = end(optim::hypergradient({.lr = factor * best_rate, .hyper_lr = 0.1, .trust = 0.1})).value;
       EXPECT_LE(value, 1.1 * best) << name << ", " << factor << " times the best rate, " << best_rate;
@@ -149,8 +150,8 @@ TEST(HypergradientDescent, EndsWithinATenthOfTheBestFixedRateOnFiveProblemsFromR
   }
 }
 
-/// The limit is of the whole step, and the rate stays where it put it.
-TEST(HypergradientDescent, TrustBoundsTheStepByThePartOfTheParameters) {
+/// The whole step is limited, and the rate keeps the limited value.
+TEST(HypergradientDescent, TrustLimitsTheStepRelativeToTheParameters) {
   Stepper stepper(optim::hypergradient({.lr = 1e3, .trust = 0.25}), one_vector(2), Tensor::of({3.0, 4.0}));
   Tensor g = Tensor::of({0.6, 0.8});
   stepper.step(g);

@@ -1,4 +1,4 @@
-// K-FAC's rule on factors that are given; its path and its factors are in engine/kfac_test.cpp.
+// K-FAC's update rule for given factors. engine/kfac_test.cpp tests the factors and whole trainings.
 
 #include <gtest/gtest.h>
 
@@ -13,7 +13,7 @@
 namespace thalweg {
 namespace {
 
-/// A layer of two inputs, a bias and two outputs, and a gain beside it.
+/// Takes steps on a layer of two inputs, a bias and two outputs, and on a separate gain.
 class LayerSteps {
  public:
   explicit LayerSteps(const Optimizer& optimizer, std::vector<FactoredLayer> layers = {{"w", "b", 3, 2}})
@@ -80,7 +80,7 @@ TEST(KfacRule, AllocatesNothingInAStepWithOrWithoutInverses) {
   EXPECT_EQ(testing::allocations(), before);
 }
 
-TEST(KfacRule, InversesAreTakenWhereTheyAreDueAndOfWhatHasSome) {
+TEST(KfacRule, InversesAreComputedWhenDueAndOnlyOfPositiveDefiniteFactors) {
   LayerSteps steps(optim::kfac({.inverse_every = 3}));
   steps.set_factors(1);
   steps.step();
@@ -92,14 +92,14 @@ TEST(KfacRule, InversesAreTakenWhereTheyAreDueAndOfWhatHasSome) {
   steps.step();
   const Tensor second = steps.slot("kfac.input_inverse");
   EXPECT_FALSE(identical(second, first));
-  steps.set_factors(-1);  // no mean of outer products: not positive definite
+  steps.set_factors(-1);  // not positive definite
   steps.step(), steps.step(), steps.step();
   EXPECT_TRUE(identical(steps.slot("kfac.input_inverse"), second));
   for (std::int64_t i = 0; i < 9; ++i) EXPECT_TRUE(std::isfinite(steps.x.at(i))) << i;
 }
 
-/// Of the whole step lr^2 <step, gradient> is kl_clip, whatever the rate, where it would be more.
-TEST(KfacRule, TheClipBoundsTheStepAndLeavesShortOnesAlone) {
+/// The step is scaled so that lr^2 <step, gradient> over all layers is at most kl_clip, whatever the rate is.
+TEST(KfacRule, TheClipLimitsLargeStepsOnly) {
   const auto moved = [](double lr, double kl_clip) {
     LayerSteps steps(optim::kfac({.lr = lr, .momentum = 0, .kl_clip = kl_clip}));
     steps.set_factors(1);
@@ -112,7 +112,7 @@ TEST(KfacRule, TheClipBoundsTheStepAndLeavesShortOnesAlone) {
   EXPECT_NEAR(moved(0.5, 4e-3), 2 * moved(0.5, 1e-3), 1e-12);
 }
 
-/// The bias as a layer of its own, whose rate is three times as high; all factors are the identity.
+/// The bias is a layer of its own with three times the rate. All factors are the identity.
 TEST(KfacRule, TheClipCountsEachLayerByTheRateOfItsGroup) {
   constexpr double lr = 0.5, kl_clip = 1e-3;
   Optimizer optimizer = optim::kfac({.lr = lr, .momentum = 0, .kl_clip = kl_clip});

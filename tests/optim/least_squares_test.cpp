@@ -16,7 +16,7 @@ Var rosenbrock(Var x) {
   return concat({10 * (b - square(a)), 1 - a});
 }
 
-TEST(LeastSquares, EndsOnTheFloorOfRosenbrocksValley) {
+TEST(LeastSquares, ReachesTheMinimumOfRosenbrock) {
   for (const bool acceleration : {true, false}) {
     const auto result = least_squares(rosenbrock, Tensor::of({-1.2, 1.0}), {.acceleration = acceleration});
     EXPECT_TRUE(result.converged()) << result.summary();
@@ -26,7 +26,7 @@ TEST(LeastSquares, EndsOnTheFloorOfRosenbrocksValley) {
   }
 }
 
-/// Residuals of many values of any shape, and more parameters than are refined by Newton's method.
+/// Residuals of any shape, and more parameters than the final refinement by Newton's method supports.
 TEST(LeastSquares, SolvesALinearProblemOfManyParameters) {
   constexpr std::int64_t rows = 200, columns = 60;
   const Tensor a = random_normal({rows, columns}, 3, f64), truth = random_normal({columns, 1}, 4, f64);
@@ -36,7 +36,7 @@ TEST(LeastSquares, SolvesALinearProblemOfManyParameters) {
   for (std::int64_t i = 0; i < columns; ++i) EXPECT_NEAR(result.x.at(i), truth.at(i), 1e-9);
 }
 
-TEST(LeastSquares, StopsWhereItIsTold) {
+TEST(LeastSquares, StopsAtItsLimits) {
   EXPECT_EQ(least_squares(rosenbrock, Tensor::of({-1.2, 1.0}), {.max_steps = 3}).reason, LeastSquaresReason::max_steps);
   const auto stopped = least_squares(rosenbrock, Tensor::of({-1.2, 1.0}), {.stop = Stop([] { return true; })});
   EXPECT_EQ(stopped.reason, LeastSquaresReason::stop_requested);
@@ -50,8 +50,8 @@ TEST(LeastSquares, RefusesFewerResidualsThanParameters) {
   EXPECT_THROW((void)least_squares(rosenbrock, zeros({2}, f64), {.damping = 0}), UsageError);
 }
 
-/// By mpmath, with 30 digits.
-TEST(Student, QuantilesAreRightToTenDigitsAndMore) {
+/// The expected values were computed by mpmath with 30 digits.
+TEST(Student, QuantilesAreRightToTenDigits) {
   EXPECT_NEAR(student_quantile(0.975, 1), 12.7062047361747046, 1e-11);
   EXPECT_NEAR(student_quantile(0.975, 4), 2.77644510519779436, 1e-13);
   EXPECT_NEAR(student_quantile(0.995, 12), 3.05453958939290213, 1e-13);

@@ -1,4 +1,5 @@
-// Methods that own their steps.
+// Methods that own their steps (L-BFGS, Newton-CG, Levenberg-Marquardt, ...): the same checks for each row, and their
+// parts.
 
 #include "thalweg/methods.hpp"
 
@@ -33,7 +34,7 @@ Var rosenbrock_residuals(Var x) {
 
 Tensor far_start() { return Tensor::of({-1.2, 1.0}); }
 
-/// What the row asks for: residuals where it is of least squares.
+/// Solves Rosenbrock's problem, as residuals if the method is for least squares.
 MinimizeResult solve(const OptimizerRow& row, const MinimizeOptions& options = {}) {
   return minimize_squares(rosenbrock_residuals, far_start(), row.make({}), options);
 }
@@ -57,14 +58,14 @@ TEST_P(EveryMethod, IsDocumentedAndSaysWhatItNeeds) {
   EXPECT_THROW(row().make({{"lr", {1.0}}}), UsageError);
 }
 
-TEST_P(EveryMethod, EndsOnTheFloorOfRosenbrocksValley) {
+TEST_P(EveryMethod, ReachesTheMinimumOfRosenbrock) {
   const auto result = solve(row(), {.max_steps = 20'000});
   EXPECT_LE(result.value, 1e-14) << result.summary();
   EXPECT_NEAR(result.x.at(0), 1, 1e-6);
 }
 
-/// Another memory with the same kept slots goes on with the same bits.
-TEST_P(EveryMethod, GoesOnFromItsSlotsWithTheSameBits) {
+/// A new memory with copies of the saved slots continues with the same bits.
+TEST_P(EveryMethod, ResumesFromItsSlotsWithTheSameBits) {
   const MinimizeOptions options;
   const auto method = row().make({}).method;
   const Tensor start = Tensor::of({-1.2, 1.0, -0.5, 0.7});
@@ -95,7 +96,7 @@ TEST_P(EveryMethod, KeepsBoundsOrRefusesThem) {
   EXPECT_NEAR(result.x.at(1), 0.25, 1e-9);
 }
 
-TEST_P(EveryMethod, TakesABlackBoxOrSaysWhatItLacks) {
+TEST_P(EveryMethod, TakesABlackBoxOrRefusesIt) {
   const BlackBox bowl = [](std::span<const double> x, std::span<double> g) {
     g[0] = 2 * (x[0] - 3);
     g[1] = 20 * (x[1] + 1);
@@ -112,7 +113,7 @@ TEST_P(EveryMethod, TakesABlackBoxOrSaysWhatItLacks) {
   EXPECT_NEAR(result.x.at(1), -1, 1e-7);
 }
 
-TEST_P(EveryMethod, StopsAtOnceWhereTheStartIsTheFloorOrIsNotFinite) {
+TEST_P(EveryMethod, StopsAtOnceIfTheStartIsAMinimumOrNotFinite) {
   const Optimizer optimizer = row().make({});
   const auto floor = minimize_squares(rosenbrock_residuals, Tensor::of({1.0, 1.0}), optimizer);
   EXPECT_EQ(floor.steps, 0);
@@ -132,13 +133,13 @@ std::vector<std::string_view> names() {
 INSTANTIATE_TEST_SUITE_P(Table, EveryMethod, ::testing::ValuesIn(names()),
                          [](const auto& test) { return std::string(test.param); });
 
-/// Solved, and what that took: evaluations and products with the Hessian.
+/// The number of solved problems, and the cost of those that both solve: evaluations plus products with the Hessian.
 struct Effort {
   int solved = 0;
-  std::int64_t asked = 0, asked_by_scipy = 0;  ///< on what both solve
+  std::int64_t asked = 0, asked_by_scipy = 0;
 };
 
-/// On the table of problems, with the targets and counts of tests/reference/minimizers.py.
+/// Solves the table of problems to the targets of tests/reference/minimizers.py, which also has SciPy's counts.
 Effort beside_scipy(const Optimizer& optimizer, const char* scipys, int& solved_by_scipy) {
   Effort effort;
   solved_by_scipy = 0;
@@ -173,7 +174,7 @@ TEST(Methods, SolveNoFewerProblemsThanSciPyAndInNoMoreEvaluations) {
   }
 }
 
-/// PyTorch's L-BFGS takes 45 evaluations here.
+/// PyTorch's L-BFGS needs 45 evaluations here.
 TEST(Lbfgs, TakesAtMost45EvaluationsOnRosenbrock) {
   const auto result = minimize(rosenbrock, far_start(), optim::lbfgs(), {.value = 1e-15});
   EXPECT_LE(result.value, 1e-15) << result.summary();
@@ -201,7 +202,7 @@ TEST(Lbfgs, AllocatesNothingInAStep) {
   }
 }
 
-/// The model's minimum between bounds, by projected gradients on the same dense matrix.
+/// The reference is the minimum of the same model within bounds, found by projected gradients on the dense matrix.
 TEST(Lbfgsb, FindsTheMinimumOfItsModelBetweenBounds) {
   using Vector = CompactMatrix::Vector;
   using Matrix = CompactMatrix::Matrix;
@@ -228,17 +229,19 @@ TEST(Lbfgsb, FindsTheMinimumOfItsModelBetweenBounds) {
   Vector best = x;
   const double step = 1 / b.norm();
   for (int i = 0; i < 20000; ++i) best = (best - step * (g + b * best)).cwiseMax(-narrow).cwiseMin(narrow);
-  EXPECT_LE(value(found), 0.5 * value(best));  // at least half of what there is: it is not the exact minimum
+  EXPECT_LE(
+      value(found),
+      0.5 * value(best));  // at least half of the possible decrease, because L-BFGS-B's step is not the exact minimum
   EXPECT_LT(value(found), 0);
 }
 
-/// x^2 - y^2 + y^4: on the line y = 0 the gradient leads to the saddle at 0 and no further.
+/// x^2 - y^2 + y^4: from points with y = 0, gradient descent ends at the saddle point 0.
 Var saddle(Var x) {
   const Var a = slice(x, 0, 1), b = slice(x, 1, 2);
   return sum(square(a) - square(b) + square(square(b)));
 }
 
-TEST(NewtonCg, LeavesTheSaddleWhereDescentStays) {
+TEST(NewtonCg, LeavesTheSaddleWhereGradientDescentStays) {
   const Tensor start = Tensor::of({1.0, 0.0});
   const auto descent = minimize(saddle, start, optim::sgd({.lr = 0.1}), {.max_steps = 10'000});
   EXPECT_EQ(descent.x.at(1), 0);
@@ -256,7 +259,7 @@ TEST(NewtonCg, SolvesAQuadraticInOneStepPerRegion) {
   EXPECT_LE(result.steps, 4) << result.summary();
 }
 
-TEST(LevenbergMarquardt, ByProductsEndsWhereDenseDoes) {
+TEST(LevenbergMarquardt, WithProductsReachesTheResultOfTheDenseForm) {
   for (const char* kind : {"dense", "products"}) {
     for (const Optimizer& optimizer : {optim::levenberg_marquardt({.solver = kind}), optim::gauss_newton({kind})}) {
       const auto result = minimize_squares(rosenbrock_residuals, Tensor::of({-1.2, 1.0, 0.8}), optimizer);
@@ -266,7 +269,7 @@ TEST(LevenbergMarquardt, ByProductsEndsWhereDenseDoes) {
   }
 }
 
-/// The conditions hold at the step that is returned, from trial steps far too short and far too long.
+/// The returned step satisfies the conditions, whether the first trial is far too short or far too long.
 TEST(LineSearch, EndsWithTheWolfeConditionsStrongOrApproximate) {
   const MinimizeOptions none;
   for (const double first : {1e-6, 1e-3, 1.0, 1e3}) {
@@ -287,7 +290,7 @@ TEST(LineSearch, EndsWithTheWolfeConditionsStrongOrApproximate) {
   }
 }
 
-TEST(LineSearch, ComesBackFromWhereTheFunctionIsNotDefined) {
+TEST(LineSearch, RecoversFromStepsWhereTheFunctionIsNotDefined) {
   const MinimizeOptions none;
   MethodPoint at{Tensor::of({1.0}), Tensor({1}, f64)};
   FunctionOracle oracle([](Var x) { return sum(x - log(2 - x) * 0.1 - 3 * x); }, at.x, none);
@@ -299,11 +302,11 @@ TEST(LineSearch, ComesBackFromWhereTheFunctionIsNotDefined) {
   EXPECT_LT(found.value, at.value);
 }
 
-TEST(Methods, HaveSlotsAndNoProgramWhereOneGradientIsHandedOver) {
+TEST(Methods, HaveSlotsButNoUpdateProgram) {
   const UpdateProgram update = make_update(optim::lbfgs(), layout_of_one(far_start()));
   EXPECT_FALSE(update.program);
   EXPECT_EQ(update.slots.front().name, "lbfgs.point");
-  EXPECT_GT(update.slots.size(), 3U);  // and what the method keeps
+  EXPECT_GT(update.slots.size(), 3U);  // the state of the method follows
 }
 
 }  // namespace

@@ -18,14 +18,14 @@ Var rosenbrock(Var x) {
   return sum(square(1 - head) + 100 * square(tail - square(head)));
 }
 
-TEST(Minimize, AdamFindsTheFloorOfRosenbrock) {
+TEST(Minimize, AdamFindsTheMinimumOfRosenbrock) {
   const auto result = minimize(rosenbrock, full({10}, -1.2, f64), optim::adam({.lr = 1e-2}),
                                {.max_steps = 50'000, .gradient_norm = 1e-8});
   EXPECT_EQ(result.reason, MinimizeReason::gradient) << result.summary();
   EXPECT_LT(result.gradient_norm, 1e-8);
 }
 
-TEST(Minimize, ABlackBoxGoesTheSameWay) {
+TEST(Minimize, ABlackBoxTakesTheSamePath) {
   const BlackBox bowl = [](std::span<const double> x, std::span<double> g) {
     double value = 0;
     for (std::size_t i = 0; i < x.size(); ++i) {
@@ -46,7 +46,7 @@ TEST(Minimize, StaysInsideBounds) {
   EXPECT_EQ(result.x.at(0), 1);
 }
 
-TEST(Minimize, RefusesLimitsAndStartsThatMeanNothing) {
+TEST(Minimize, RefusesInvalidLimitsAndStarts) {
   constexpr double nan = std::numeric_limits<double>::quiet_NaN();
   const auto run = [](const Tensor& x0, const MinimizeOptions& options) {
     return minimize([](Var x) { return sum(square(x)); }, x0, optim::adam(), options).summary();
@@ -63,7 +63,7 @@ TEST(Minimize, RefusesLimitsAndStartsThatMeanNothing) {
   EXPECT_NO_THROW(run(start, {.max_steps = 0, .lower = ones({2}, f64), .upper = ones({2}, f64)}));
 }
 
-/// A constant that is a Var belongs to the function that is traced: for products with the Hessian it is traced again.
+/// A function that creates constants can be traced more than once, which products with the Hessian need.
 TEST(Minimize, EveryMethodTakesFunctionsWithConstants) {
   const auto f = [](Var x) {
     const Var centre = constant(Tensor::of({1.0, -2.0}));
@@ -76,7 +76,7 @@ TEST(Minimize, EveryMethodTakesFunctionsWithConstants) {
   }
 }
 
-TEST(Minimize, SaysThatItDiverged) {
+TEST(Minimize, ReportsThatItDiverged) {
   const auto result = minimize([](Var x) { return sum(square(square(x))); }, full({2}, 5, f64), optim::sgd({.lr = 10}));
   EXPECT_EQ(result.reason, MinimizeReason::not_finite);
 }

@@ -32,7 +32,7 @@ Tensor start_of(const Layout& layout) {
   return x;
 }
 
-/// In the order of operations of the generator.
+/// The gradient of the problem, with the same order of operations as in the generator.
 template <class T>
 Tensor gradient(const Tensor& at) {
   Tensor result(at.shape(), at.dtype());
@@ -48,7 +48,7 @@ Tensor gradient(const Tensor& at) {
   return result;
 }
 
-/// Relative to the largest element.
+/// The largest difference, relative to the largest element.
 template <class Ours>
 double distance(const std::vector<double>& theirs, Ours ours) {
   double largest = 0, error = 0;
@@ -59,7 +59,7 @@ double distance(const std::vector<double>& theirs, Ours ours) {
   return error / largest;
 }
 
-/// The matrices of one kind, axis after axis, in the order of the parameters.
+/// The matrices of one kind: for each parameter in order, those of its axes.
 std::vector<double> matrices_of(const State& state, const std::string& kind, const nlohmann::json& shapes,
                                 std::int64_t max_size) {
   std::vector<std::int64_t> read(4);
@@ -106,7 +106,7 @@ void expect_case(const nlohmann::json& entry, const nlohmann::json& reference, D
   }
 }
 
-TEST(Preconditioners, PathsAndMatricesAreThoseOfAPlainComputation) {
+TEST(Preconditioners, PathsAndMatricesAreThoseOfNumPy) {
   const auto reference = testing::reference("preconditioners");
   EXPECT_EQ(reference["cases"].size(), 5U);
   for (const auto& entry : reference["cases"]) {
@@ -114,14 +114,14 @@ TEST(Preconditioners, PathsAndMatricesAreThoseOfAPlainComputation) {
   }
 }
 
-TEST(Preconditioners, AParameterOfMoreAxesThanThereAreMatricesForIsRefused) {
+TEST(Preconditioners, AParameterWithTooManyAxesIsRefused) {
   const Layout layout = layout_of({{"deep", {2, 2, 2, 2, 2}}});
   EXPECT_THROW((void)make_update(optim::shampoo(), layout), UsageError);
   EXPECT_THROW((void)make_update(optim::soap(), layout), UsageError);
 }
 
-/// A gradient that is not finite leaves matrices as they were, where the step is left out.
-TEST(Preconditioners, AStepLeftOutLeavesNoTrace) {
+/// A gradient that is not finite does not change the matrices if such steps are skipped.
+TEST(Preconditioners, ASkippedStepChangesNothing) {
   const Layout layout = layout_of({{"w", {3, 4}}});
   Tensor x(Shape{12}, f64), g(Shape{12}, f64), bad(Shape{12}, f64);
   for (int i = 0; i < 12; ++i) g.set(i, 1.0 / (1 + i)), bad.set(i, std::nan(""));

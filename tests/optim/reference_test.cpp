@@ -1,4 +1,4 @@
-// Against PyTorch: tests/reference/optimizers.py.
+// The paths of optimizers against those of PyTorch: tests/reference/optimizers.py.
 
 #include <gtest/gtest.h>
 
@@ -17,7 +17,7 @@ using testing::run_on_smooth_problem;
 using testing::SmoothProblem;
 using testing::Stepper;
 
-/// Relative to the largest element. The signs that Rprop decides by turn a rounding into a step of another size.
+/// Relative to the largest element. In Rprop a rounding error may change a sign, and so the size of a step.
 double tolerance_of(const std::string& kind, DType dtype) {
   if (kind == "rprop") return dtype == f64 ? 4e-12 : 4e-3;
   return dtype == f64 ? 1e-12 : 1e-5;

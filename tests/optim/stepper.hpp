@@ -1,5 +1,5 @@
 #pragma once
-// An optimizer at work on a function given by its gradient.
+// Takes steps of an optimizer's update with given gradients, without a model or an engine.
 
 #include <cmath>
 #include <memory>
@@ -9,7 +9,7 @@
 
 namespace thalweg::testing {
 
-/// Parameters one after another; those that decay come first, the frozen ones last.
+/// A layout of these parameters, one after another: those with weight decay come first, frozen ones last.
 inline Layout layout_of(std::vector<ParameterEntry> entries, DType dtype = f64) {
   Layout layout;
   layout.dtype = dtype;
@@ -37,7 +37,7 @@ class Stepper {
     bases_.resize(UpdateBases::first_slot - first_user_base + state.slots.size());
   }
 
-  /// One step; the gradient is in the layout of the parameters, in their dtype.
+  /// Takes one step. The gradient has the layout and the dtype of the parameters.
   void step(Tensor& gradient, double lr_factor = 1) {
     double squares = 0;
     for (std::int64_t i = 0; i < state.layout->trained_size; ++i) squares += gradient.at(i) * gradient.at(i);
@@ -70,7 +70,7 @@ class Stepper {
 };
 
 /// f(x) = sum_i a_i d_i^2 / 2 + d_i^4 / 4 + sum_i (x_{i+1} - x_i)^2 / 2, d = x - c: smooth, and not quadratic. The
-/// gradient in the order of operations of tests/reference/optimizers.py.
+/// gradient is computed with the same order of operations as in tests/reference/optimizers.py.
 struct SmoothProblem {
   static constexpr std::int64_t size = 8;
 

@@ -1,4 +1,4 @@
-// Every row of the table through the same checks.
+// The same checks for every row of the table of optimizers.
 
 #include <gtest/gtest.h>
 
@@ -15,8 +15,8 @@ namespace {
 
 using namespace thalweg::testing;
 
-/// The rates with which a method is to solve the problems, falling to 0 along the run; the value it is to reach on
-/// Rosenbrock's function, from 24.2 at (-1.2, 1).
+/// The initial rates with which a method must solve the problems; they decay to 0 over the run. `rosenbrock_value` is
+/// the value that it must reach on Rosenbrock's function, from 24.2 at (-1.2, 1).
 struct Budget {
   std::string_view name;
   double quadratic_lr, rosenbrock_lr;
@@ -25,7 +25,7 @@ struct Budget {
 
 const std::vector<Budget> budgets = {
     {"sgd", 0.3, 1e-3, 1e-2},
-    {"asgd", 0.3, 1e-3, 1e-1},  // its mean lags
+    {"asgd", 0.3, 1e-3, 1e-1},  // its average lags behind
     {"rprop", 0.01, 0.01},
     {"adagrad", 0.5, 0.5, 1e-2},
     {"rmsprop", 0.01, 0.01},
@@ -57,10 +57,10 @@ const std::vector<Budget> budgets = {
     {"sam", 0.05, 0.05},
     {"svrg", 0.05, 0.05},
     {"saga", 0.05, 0.05},
-    {"hypergradient", 0.3, 1e-3, 0.3},  // its rate climbs until the walls of the valley throw it back
+    {"hypergradient", 0.3, 1e-3, 0.3},  // its rate rises until the steep walls of the valley make it unstable
 };
 
-/// Around another method, whose rate and clipping are its own.
+/// Whether the row wraps another method, which then has the options for rate and clipping.
 bool wraps(const OptimizerRow& row) {
   return std::ranges::any_of(row.options, [](const OptionDoc& option) { return option.name == "optimizer"; });
 }
@@ -102,7 +102,7 @@ double difference(const Tensor& a, const Tensor& b) {
   return most;
 }
 
-/// Two matrices and two vectors, of which one is frozen: 12 + 8 + 4 + 4 elements.
+/// Two matrices and two vectors, one of them frozen: 12 + 8 + 4 + 4 elements.
 Layout mixed_layout(DType dtype = f64) {
   return layout_of({{"first/weight", {3, 4}},
                     {"second/weight", {4, 2}},
@@ -135,7 +135,7 @@ TEST_P(EveryOptimizer, IsDocumented) {
   EXPECT_EQ(optimizer.lr, 0.5);
   EXPECT_EQ(optimizer.options.size(), row().options.size());
   EXPECT_THROW(row().make({{"no_such_option", {1.0}}}), UsageError);
-  if (wraps(row())) return;  // its rate is its method's
+  if (wraps(row())) return;  // the wrapped method has the rate
   EXPECT_THROW(row().make({{"lr", {-1.0}}}), UsageError);
 }
 
@@ -161,7 +161,7 @@ TEST_P(EveryOptimizer, ConvergesOnRosenbrock) {
   EXPECT_LE((1 - x) * (1 - x) + 100 * (y - x * x) * (y - x * x), budget().rosenbrock_value) << x << ' ' << y;
 }
 
-TEST_P(EveryOptimizer, KeepsTheDtypeAndLeavesFrozenParametersAlone) {
+TEST_P(EveryOptimizer, KeepsTheDtypeAndDoesNotChangeFrozenParameters) {
   for (DType dtype : {f32, f64}) {
     const Layout layout = mixed_layout(dtype);
     const Tensor start = ramp(layout.size, dtype);
@@ -176,7 +176,7 @@ TEST_P(EveryOptimizer, KeepsTheDtypeAndLeavesFrozenParametersAlone) {
 }
 
 TEST_P(EveryOptimizer, ClipsTheGradientAsTheTransformsDo) {
-  if (wraps(row())) GTEST_SKIP() << "its method clips";
+  if (wraps(row())) GTEST_SKIP() << "the wrapped method clips";
   const Layout layout = mixed_layout();
   const auto ends = [&](const Optimizer& optimizer) {
     Stepper stepper(optimizer, layout, ramp(layout.size, f64));
@@ -190,13 +190,14 @@ TEST_P(EveryOptimizer, ClipsTheGradientAsTheTransformsDo) {
   };
   EXPECT_TRUE(identical(with("clip_value", 0.2), ends(optim::prepend(optim::clip_value(0.2), make(0.01)))));
   EXPECT_TRUE(identical(with("clip_ratio", 0.1), ends(optim::prepend(optim::adaptive_clip(0.1), make(0.01)))));
-  if (row().name == "rprop" || row().name == "lion" || row().name == "signum") return;  // these see signs alone
+  if (row().name == "rprop" || row().name == "lion" || row().name == "signum")
+    return;  // these use only signs, which clipping by norm does not change
   EXPECT_FALSE(identical(with("clip_value", 0.2), ends(make(0.01))));
   EXPECT_FALSE(identical(with("clip_ratio", 0.1), ends(make(0.01))));
 }
 
 TEST_P(EveryOptimizer, TakesAScheduleAsAFactorOfItsRate) {
-  if (row().name == "rprop") GTEST_SKIP() << "its lr is where step sizes begin; the factor is of all of them";
+  if (row().name == "rprop") GTEST_SKIP() << "its lr is the initial step size, but the factor scales all step sizes";
   const Layout layout = mixed_layout();
   Stepper scheduled(make(0.02), layout, ramp(layout.size, f64)), halved(make(0.01), layout, ramp(layout.size, f64));
   run_on_quadratic(scheduled, 20, 0.5);
@@ -204,7 +205,7 @@ TEST_P(EveryOptimizer, TakesAScheduleAsAFactorOfItsRate) {
   EXPECT_TRUE(identical(scheduled.state.parameters, halved.state.parameters));
 }
 
-/// As a warm-up from 0 gives it. Such a step moves nothing, and nothing that follows is spoilt.
+/// A warm-up may start at 0. Such a step changes no parameter, and later steps must still work.
 TEST_P(EveryOptimizer, WorksWithARateThatStartsAtZero) {
   for (DType dtype : {f32, f64}) {
     const Layout layout = mixed_layout(dtype);
@@ -223,18 +224,18 @@ TEST_P(EveryOptimizer, WorksWithARateThatStartsAtZero) {
   }
 }
 
-TEST_P(EveryOptimizer, WorksInGroupsAsInOne) {
+TEST_P(EveryOptimizer, GivesTheSameResultWithEqualGroups) {
   const Layout layout = mixed_layout();
   Optimizer grouped = make(0.01);
   grouped.groups = {{.pattern = "second/*"}};
   Stepper together(make(0.01), layout, ramp(layout.size, f64)), apart(grouped, layout, ramp(layout.size, f64));
   run_on_quadratic(together, 20);
   run_on_quadratic(apart, 20);
-  // sums over all parameters round in another order
+  // prodigy's sums over all parameters are rounded in another order
   EXPECT_LE(difference(together.state.parameters, apart.state.parameters), row().name == "prodigy" ? 1e-12 : 0);
 }
 
-TEST_P(EveryOptimizer, GoesOnWithTheSameBitsFromItsState) {
+TEST_P(EveryOptimizer, ResumesWithTheSameBitsFromItsState) {
   for (DType dtype : {f32, f64}) {
     const Layout layout = mixed_layout(dtype);
     Stepper whole(make(0.01), layout, ramp(layout.size, dtype)), resumed(make(0.01), layout, ramp(layout.size, dtype));
@@ -268,7 +269,7 @@ TEST_P(EveryOptimizer, AllocatesNothingInAStep) {
   EXPECT_EQ(allocations(), before);
 }
 
-/// Instructions that go over all elements.
+/// The number of instructions that process all elements.
 int passes_of(const Program& program, std::int64_t bytes) {
   std::istringstream lines(program.explain());
   int passes = 0;
@@ -278,7 +279,7 @@ int passes_of(const Program& program, std::int64_t bytes) {
   return passes;
 }
 
-TEST_P(EveryOptimizer, IsAsManyPassesAsItsRowSays) {
+TEST_P(EveryOptimizer, TakesAsManyPassesAsItsRowSays) {
   if (row().passes == 0) GTEST_SKIP() << "depends on the shapes of the parameters";
   for (DType dtype : {f32, f64}) {
     const Stepper stepper(row().make(wraps(row()) ? OptionMap{} : OptionMap{{"lr", {0.1}}}), one_vector(1000, dtype),
@@ -291,7 +292,7 @@ TEST_P(EveryOptimizer, IsAsManyPassesAsItsRowSays) {
 std::vector<std::string_view> names() {
   std::vector<std::string_view> all;
   for (const OptimizerRow& row : optimizers()) {
-    // methods_test.cpp has those that own their steps, engine/guide_test.cpp those that ask for curvature
+    // methods_test.cpp tests those that own their steps, engine/guide_test.cpp those that need more than gradients
     const bool curved = row.needs.back() != Need::gradient;
     if (!row.owns_steps && !curved) all.push_back(row.name);
   }

@@ -1,4 +1,4 @@
-// Transforms, parameter groups, averages and projections.
+// Transforms of gradients, parameter groups, averages of parameters, and projections.
 
 #include <gtest/gtest.h>
 
@@ -18,7 +18,7 @@ using namespace thalweg::testing;
 
 constexpr double infinity = std::numeric_limits<double>::infinity(), nan = std::numeric_limits<double>::quiet_NaN();
 
-/// What is subtracted from zeros: the direction that a chain makes of one gradient, with lr 1.
+/// The direction that a transform makes of one gradient: what a step with lr 1 subtracts from the parameters x.
 std::vector<double> direction(Transform transform, const Layout& layout, std::vector<double> g,
                               std::vector<double> x = {}) {
   x.resize(g.size());
@@ -35,7 +35,7 @@ void expect_near(const std::vector<double>& ours, const std::vector<double>& wan
   for (std::size_t i = 0; i < ours.size(); ++i) EXPECT_NEAR(ours[i], wanted[i], tolerance) << i;
 }
 
-/// (2, 2) and 2 elements; the second does not decay.
+/// A matrix (2, 2) and a vector (2), which has no weight decay.
 Layout matrix_and_bias() { return layout_of({{"weight", {2, 2}}, {"bias", {2}, 0, false, false, false}}); }
 
 TEST(Clipping, ByValueByNormAndByTheNormOfEachParameter) {
@@ -47,7 +47,7 @@ TEST(Clipping, ByValueByNormAndByTheNormOfEachParameter) {
               {2 / four, 2 / four, 2 / four, 2 / four, 0.3, 0.4});
 }
 
-TEST(Clipping, OfAnEarlierTransformsDirectionGoesByTheNormOverAllParameters) {
+TEST(Clipping, AfterAnotherTransformUsesTheNormOfItsDirection) {
   Stepper stepper(optim::chain(optim::scale(2), optim::clip_norm(1), optim::scale_by_lr(1)), matrix_and_bias(),
                   zeros({6}, f64));
   Tensor g = Tensor::of({1.5, 0.0, 0.0, 0.0, 2.0, 0.0});
@@ -57,7 +57,7 @@ TEST(Clipping, OfAnEarlierTransformsDirectionGoesByTheNormOverAllParameters) {
 }
 
 TEST(Clipping, AdaptivelyByTheNormOfEachOutputUnit) {
-  // columns (3, 4) and (0, 0) of the weight; the bias has norm 5
+  // the columns of the weight are (3, 4) and (0, 0); the bias has norm 5
   const std::vector<double> x = {3, 0, 4, 0, 3, 4}, g = {6, 1, 8, 0, 0.01, 0};
   expect_near(direction(optim::adaptive_clip(0.1, 1e-3), matrix_and_bias(), g, x), {0.3, 1e-4, 0.4, 0, 0.01, 0}, 1e-12);
 }
@@ -66,7 +66,7 @@ TEST(Transforms, CentralizationTakesTheMeanOverInputsOfEachOutputUnit) {
   expect_near(direction(optim::centralize(), matrix_and_bias(), {1, 5, 3, 9, 1, 2}), {-1, -2, 1, 2, 1, 2});
 }
 
-TEST(Transforms, NeighboursAreOnePassUnlessARuleTellsThemApart) {
+TEST(Transforms, AdjacentParametersAreOnePassUnlessARuleTreatsThemDifferently) {
   const auto instructions = [](const Optimizer& optimizer) {
     return make_update(optimizer, matrix_and_bias()).program->instructions();
   };
@@ -75,14 +75,14 @@ TEST(Transforms, NeighboursAreOnePassUnlessARuleTellsThemApart) {
   EXPECT_EQ(instructions(optim::adam()) + 1, instructions(optim::adamw({.weight_decay = 0.1})));
 }
 
-TEST(Transforms, PenaltiesLeaveOutWhatDoesNotDecay) {
+TEST(Transforms, PenaltiesLeaveOutParametersWithoutDecay) {
   const std::vector<double> x = {2, -2, 0, 1, 1, 1}, none(6, 0);
   expect_near(direction(optim::add_decayed_weights(0.1), matrix_and_bias(), none, x), {0.2, -0.2, 0, 0.1, 0, 0});
   expect_near(direction(optim::add_l1(0.1), matrix_and_bias(), none, x), {0.1, -0.1, 0, 0.1, 0, 0});
   expect_near(direction(optim::add_elastic_net(0.1, 0.5), matrix_and_bias(), none, x), {1.1, -1.1, 0, 0.6, 0, 0});
 }
 
-/// Mean and variance of what noise of this strength adds to zeros in the steps up to this one.
+/// Mean and variance of the noise of one step on many elements.
 std::pair<double, double> moments(std::int64_t step, double eta, double gamma, std::int64_t size = 40'000) {
   Stepper stepper(optim::chain(optim::add_noise(eta, gamma), optim::scale_by_lr(1)), one_vector(size), zeros({size}));
   Tensor g = zeros({size}, f64);
@@ -103,7 +103,7 @@ TEST(Noise, HasTheVarianceOfThePaper) {
   }
 }
 
-TEST(Noise, IsAFunctionOfSeedStepAndPlace) {
+TEST(Noise, DependsOnlyOnSeedStepAndPlace) {
   const auto walk = [](std::uint64_t seed, int steps) {
     Stepper stepper(optim::sgd({.lr = 1, .noise = 0.1}), matrix_and_bias(), zeros({6}));
     stepper.state.seed = seed;
@@ -116,12 +116,12 @@ TEST(Noise, IsAFunctionOfSeedStepAndPlace) {
   EXPECT_EQ(walk(1, 3), walk(1, 3));
   EXPECT_NE(walk(1, 3), walk(2, 3));
   std::vector<double> one = walk(1, 1), two = walk(1, 2);
-  for (std::size_t i = 0; i < 6; ++i) EXPECT_NE(two[i], 2 * one[i]) << "the second step has the noise of the first";
+  for (std::size_t i = 0; i < 6; ++i) EXPECT_NE(two[i], 2 * one[i]) << "two steps have the same noise";
   std::ranges::sort(one);
-  EXPECT_EQ(std::ranges::adjacent_find(one), one.end()) << "two places share their noise";
+  EXPECT_EQ(std::ranges::adjacent_find(one), one.end()) << "two elements have the same noise";
 }
 
-TEST(Noise, ComesBehindClippingAndBeforeTheMethod) {
+TEST(Noise, IsAddedAfterClippingAndBeforeTheMethod) {
   const Layout layout = one_vector(8);
   Stepper ours(optim::adam({.lr = 0.1, .clip_norm = 1, .noise = 0.2}), layout, SmoothProblem::start());
   Stepper chained(optim::chain(optim::clip_norm(1), optim::add_noise(0.2), optim::scale_by_adam(0.9, 0.999, 1e-8),
@@ -132,8 +132,8 @@ TEST(Noise, ComesBehindClippingAndBeforeTheMethod) {
   EXPECT_TRUE(identical(ours.state.parameters, chained.state.parameters));
 }
 
-TEST(Transforms, AStepThatIsLeftOutDoesNotCount) {
-  // Adam's correction goes by the steps that were taken: with one left out, all is as if it had not been
+TEST(Transforms, ASkippedStepDoesNotCount) {
+  // Adam's bias correction uses the number of steps that were taken, so a skipped step must not count
   const Optimizer adam = optim::adam({.lr = 0.1});
   Stepper skipping(optim::prepend(optim::skip_nonfinite(), adam), one_vector(8), SmoothProblem::start());
   Stepper plain(adam, one_vector(8), SmoothProblem::start());
@@ -151,7 +151,7 @@ TEST(Transforms, NonFiniteElementsBecomeZero) {
   expect_near(direction(optim::zero_nonfinite(), one_vector(4), {nan, 1, -infinity, 2}), {0, 1, 0, 2});
 }
 
-TEST(Transforms, ANonFiniteStepIsLeftOutWithItsSlots) {
+TEST(Transforms, ANonFiniteStepChangesNeitherParametersNorSlots) {
   const Optimizer optimizer = optim::prepend(optim::skip_nonfinite(), optim::nadam({.lr = 0.1, .weight_decay = 0.1}));
   Stepper stepper(optimizer, one_vector(2), ones({2}, f64));
   Tensor good = Tensor::of({1.0, 2.0}), bad = Tensor::of({1.0, nan});
@@ -160,14 +160,14 @@ TEST(Transforms, ANonFiniteStepIsLeftOutWithItsSlots) {
   stepper.step(bad);
   EXPECT_TRUE(identical(stepper.state.parameters, before.parameters));
   for (std::size_t i = 0; i < before.slots.size(); ++i) {
-    if (before.slots[i].first == "skipped") continue;  // which counts just these
+    if (before.slots[i].first == "skipped") continue;  // counts the skipped steps
     EXPECT_TRUE(identical(stepper.state.slots[i].second, before.slots[i].second)) << before.slots[i].first;
   }
   stepper.step(good);
   EXPECT_LT(stepper.x(1), before.parameters.at(1));
 }
 
-TEST(Transforms, TwoOfOneNameAreRefused) {
+TEST(Transforms, TwoWithTheSameNameAreRefused) {
   const Optimizer twice =
       optim::chain(optim::scale_by_momentum(0.9), optim::scale_by_momentum(0.5), optim::scale_by_lr(1));
   EXPECT_THROW((void)make_update(twice, one_vector(2)), UsageError);
@@ -178,7 +178,7 @@ TEST(Transforms, ASlotThatIsNotDeclaredIsRefused) {
   EXPECT_THROW((void)make_update(wrong, one_vector(2)), UsageError);
 }
 
-// Projections.
+// Tests of projections.
 
 std::vector<double> projected(Transform projection, const Layout& layout, const std::vector<double>& x) {
   Stepper stepper(optim::append(optim::sgd({.lr = 1}), std::move(projection)), layout, Tensor::from(x, {layout.size}));
@@ -189,7 +189,7 @@ std::vector<double> projected(Transform projection, const Layout& layout, const 
   return result;
 }
 
-TEST(Projection, ToABoxToNonNegativeNumbersAndToABall) {
+TEST(Projection, OntoABoxNonNegativeNumbersAndABall) {
   expect_near(projected(optim::project_box(-1, 2), one_vector(4), {-3, 0.5, 2, 7}), {-1, 0.5, 2, 2});
   expect_near(projected(optim::project_nonnegative(), one_vector(3), {-3, 0, 7}), {0, 0, 7});
   expect_near(projected(optim::project_ball(1), matrix_and_bias(), {3, 0, 0, 0, 4, 0}), {0.6, 0, 0, 0, 0.8, 0});
@@ -197,7 +197,7 @@ TEST(Projection, ToABoxToNonNegativeNumbersAndToABall) {
   EXPECT_THROW((void)optim::project_box(1, 0), UsageError);
 }
 
-/// By sorting (Held, Wolfe and Crowder 1974).
+/// The projection onto the simplex by sorting (Held, Wolfe and Crowder 1974).
 std::vector<double> on_simplex(std::vector<double> x, double total) {
   std::vector<double> sorted = x;
   std::ranges::sort(sorted, std::greater{});
@@ -211,7 +211,7 @@ std::vector<double> on_simplex(std::vector<double> x, double total) {
   return x;
 }
 
-TEST(Projection, OfEachRowToTheSimplex) {
+TEST(Projection, OfEachRowOntoTheSimplex) {
   const Layout rows = layout_of({{"rows", {3, 40}}});
   std::vector<double> x;
   for (int i = 0; i < 120; ++i) x.push_back((i < 40 ? 1 : i < 80 ? 100 : 1e-3) * std::sin(1.7 * i * i));
@@ -223,7 +223,7 @@ TEST(Projection, OfEachRowToTheSimplex) {
   expect_near(projected(optim::project_simplex(2.5), rows, x), wanted, 1e-12);
 }
 
-// Averages: the parameters go 1, 2, 3, ... by a constant gradient of -1.
+// Tests of averages: a constant gradient of -1 makes the parameters 1, 2, 3, ...
 
 std::vector<double> evaluated_after_each_step(Transform average, int steps) {
   Stepper stepper(optim::append(optim::sgd({.lr = 1}), std::move(average)), one_vector(1), zeros({1}, f64));
@@ -247,7 +247,7 @@ TEST(Average, MeanOfAllValuesAndOfEverySecondFromAStepOn) {
   EXPECT_THROW((void)optim::average_mean(1, 0), UsageError);
 }
 
-// Groups.
+// Tests of parameter groups.
 
 Layout named_layout() { return layout_of({{"encoder/w", {2}}, {"encoder/b", {2}}, {"head/w", {2}}, {"head/b", {2}}}); }
 
@@ -259,7 +259,7 @@ State after_one_step(Optimizer optimizer, std::vector<ParameterGroup> groups) {
   return stepper.state;
 }
 
-TEST(Groups, HaveTheirOwnFactorOfTheRateTheirOwnNumbersAndMayBeFrozen) {
+TEST(Groups, HaveTheirOwnRateFactorAndOptionsAndMayBeFrozen) {
   const State state = after_one_step(optim::sgd({.lr = 0.1}), {{.pattern = "head/w", .lr_factor = 3},
                                                                {.pattern = "*/b", .scalars = {{"weight_decay", 0.2}}}});
   EXPECT_NEAR(state.parameters.at(0), 1 - 0.1 * 0.5, 1e-15);
@@ -272,7 +272,7 @@ TEST(Groups, HaveTheirOwnFactorOfTheRateTheirOwnNumbersAndMayBeFrozen) {
   EXPECT_LT(frozen.parameters.at(4), 1);
 }
 
-TEST(Groups, GoByAMethodOfTheirOwnWithSlotsForTheirElementsAlone) {
+TEST(Groups, MayHaveAnotherMethodWithSlotsOnlyForTheirElements) {
   const Optimizer base = optim::sgd({.lr = 0.1});
   const ParameterGroup head = make_group({{"pattern", {std::string("head/*")}},
                                           {"lr_factor", {2.0}},
@@ -286,11 +286,11 @@ TEST(Groups, GoByAMethodOfTheirOwnWithSlotsForTheirElementsAlone) {
   EXPECT_EQ(state.slots[0].second.size(), 4);
 }
 
-TEST(Groups, APatternThatFitsNothingIsRefused) {
+TEST(Groups, APatternThatMatchesNothingIsRefused) {
   EXPECT_THROW((void)after_one_step(optim::sgd({.lr = 0.1}), {{.pattern = "haed/*"}}), UsageError);
 }
 
-TEST(Groups, PatternsHaveStarsAndQuestionMarks) {
+TEST(Groups, PatternsMayHaveStarsAndQuestionMarks) {
   EXPECT_TRUE(matches("*", "a/b"));
   EXPECT_TRUE(matches("a/*/c", "a/b/b/c"));
   EXPECT_TRUE(matches("a?c*", "abc"));
@@ -299,7 +299,7 @@ TEST(Groups, PatternsHaveStarsAndQuestionMarks) {
   EXPECT_FALSE(matches("", "a"));
 }
 
-TEST(Transforms, NumbersThatMeanNothingAreRefused) {
+TEST(Transforms, InvalidNumbersAreRefused) {
   for (const double wrong : {-1.0, 0.0, nan}) {
     EXPECT_THROW((void)optim::clip_value(wrong), UsageError) << wrong;
     EXPECT_THROW((void)optim::clip_norm(wrong), UsageError) << wrong;

@@ -22,7 +22,7 @@ Fields fields(Sample& o) {
           {"sizes", &o.sizes, "", {.low = 1}}};
 }
 
-TEST(Options, AnErrorCarriesTheKeyThatItIsAbout) {
+TEST(Options, AnErrorHasTheKeyThatItIsAbout) {
   const std::vector<std::pair<std::string, OptionValue>> wrong = {
       {"rate", 2.0},    {"rate", "fast"}, {"kind", "rond"},   {"kind", 3},  {"length", "often"}, {"length", 0},
       {"length", true}, {"sizes", 0},     {"sizes", "large"}, {"rat", 0.1}, {"Rate", 0.1},       {"unlike all", 1.0}};
@@ -38,7 +38,7 @@ TEST(Options, AnErrorCarriesTheKeyThatItIsAbout) {
   }
 }
 
-TEST(Options, WhatWasGivenIsCheckedBeforeWhatIsMissing) {
+TEST(Options, GivenValuesAreCheckedBeforeMissingOnes) {
   struct Missing {
     double lr = 0, decay = 0.1;
   } missing;
@@ -49,10 +49,10 @@ TEST(Options, WhatWasGivenIsCheckedBeforeWhatIsMissing) {
   } catch (const OptionError& error) {
     EXPECT_EQ(error.key(), "decay");
   }
-  EXPECT_THROW(read_fields(both, {{"decay", 0.5}}, "sample"), OptionError) << "lr is not given";
+  EXPECT_THROW(read_fields(both, {{"decay", 0.5}}, "sample"), OptionError) << "lr is missing";
 }
 
-TEST(Options, AnErrorInsideAnOptionNamesTheWay) {
+TEST(Options, AnErrorInsideAnOptionHasTheWholePath) {
   const auto fail_inside = [] { fail_option("units", "[dense] units = 0"); };
   try {
     in_option("layers[2]", [&] { in_option("layers[0]", fail_inside); });
@@ -63,7 +63,7 @@ TEST(Options, AnErrorInsideAnOptionNamesTheWay) {
   }
 }
 
-TEST(Options, ANameThatIsNotKnownIsMetWithTheNearestOrAll) {
+TEST(Options, TheHintForAnUnknownNameIsTheNearestOrAll) {
   EXPECT_EQ(name_hint("adma", {"sgd", "adam"}), "did you mean 'adam'?");
   EXPECT_EQ(name_hint("Y", {"a", "y"}), "did you mean 'y'?");
   EXPECT_EQ(name_hint("momentum", {"sgd", "adam"}), "known are sgd, adam.");
@@ -73,7 +73,7 @@ TEST(Options, ANameThatIsNotKnownIsMetWithTheNearestOrAll) {
   EXPECT_NE(hint.find("and 960 more"), std::string::npos) << hint;
 }
 
-TEST(Options, ADurationOfMoreStepsThanCanBeCountedIsRefusedByName) {
+TEST(Options, ADurationThatOverflowsIsRefusedByName) {
   EXPECT_EQ(Duration("2 epochs").steps(100, 7), 14);
   EXPECT_EQ(Duration("5%").steps(1000, 7), 50);
   for (const char* text : {"1e300 steps", "1e300 epochs", "9e15 epochs", "1e300%"}) {
@@ -86,7 +86,7 @@ TEST(Options, ADurationOfMoreStepsThanCanBeCountedIsRefusedByName) {
   }
 }
 
-TEST(Options, TwoConfigurationsDifferKeyByKey) {
+TEST(Options, DifferencesOfConfigurationsAreListedByKey) {
   const FlatOptions before{{"a", "1"}, {"b", "2"}, {"c", "3"}}, after{{"a", "1"}, {"b", "4"}, {"d", "5"}};
   EXPECT_EQ(differences(before, after),
             (std::vector<std::string>{"b: 2 -> 4", "c: 3 -> (not set)", "d: (not set) -> 5"}));

@@ -22,7 +22,7 @@ std::string repeated(const std::string& text, int count) {
   return all;
 }
 
-TEST(Toml, NumbersOnTheCommandLineMayBeginOrEndWithThePoint) {
+TEST(Toml, NumbersOnTheCommandLineMayBeginOrEndWithAPoint) {
   EXPECT_EQ(set(".05"), "0.05");
   EXPECT_EQ(set("-.5e-3"), "-0.0005");
   EXPECT_EQ(set("3."), "3.0");
@@ -45,7 +45,7 @@ TEST(Toml, ControlCharactersOfATextReadBack) {
   EXPECT_EQ(*tree.find("a")->get_if<std::string>(), text);
 }
 
-TEST(Toml, NestingHasALimitThatConfigurationsDoNotMeet) {
+TEST(Toml, TheLimitOfNestingIsAboveThatOfRealConfigurations) {
   const auto depth = [](const std::string& text) { return too_deep_at(text).has_value(); };
   EXPECT_FALSE(depth(repeated("a.", 63) + "b = 1"));
   EXPECT_TRUE(depth(repeated("a.", 64) + "b = 1"));
@@ -59,7 +59,7 @@ TEST(Toml, NestingHasALimitThatConfigurationsDoNotMeet) {
   EXPECT_EQ(too_deep_at("a = 1\n\nb = '''\n\n'''\n" + repeated("c.", 70) + "d = 1\n"), 6);
 }
 
-TEST(Toml, WhatNestsTooDeepIsRefusedWithoutHarm) {
+TEST(Toml, TooDeepNestingIsRefused) {
   for (const std::string& text : {repeated("a.", 25'000) + "b = 1", "[" + repeated("a.", 25'000) + "b]",
                                   "x = " + repeated("{a.a.a.a.a=", 10'000)}) {
     EXPECT_THROW((void)parse_toml(text, "deep.toml"), UsageError);
@@ -81,7 +81,7 @@ class TomlFile : public testing::TemporaryFolderTest {
   }
 };
 
-TEST_F(TomlFile, WhatIsNoConfigurationIsRefusedBeforeItIsRead) {
+TEST_F(TomlFile, FilesThatCannotBeConfigurationsAreRefusedBeforeReading) {
   write("empty.toml", "");
   write("blank.toml", " \n\n");
   ASSERT_EQ(::mkfifo(path("pipe.toml").c_str(), 0600), 0);

@@ -10,7 +10,7 @@ namespace {
 
 using Graph = IndexVector<GroupId, std::vector<GroupId>>;
 
-/// The same by looking at every way there is.
+/// A reference for GroupGraph that searches all paths.
 class PlainGroups {
  public:
   explicit PlainGroups(const Graph& producers) : producers_(producers) {
@@ -64,7 +64,7 @@ Graph random_graph(int groups, std::mt19937_64& random) {
   return graph;
 }
 
-TEST(GroupGraph, MergesWhatIsNotJoinedThroughOthers) {
+TEST(GroupGraph, MergesGroupsWithoutAPathThroughOthers) {
   std::mt19937_64 random(1);
   int merged = 0, refused = 0;
   for (int round = 0; round < 60; ++round) {
@@ -90,8 +90,8 @@ TEST(GroupGraph, MergesWhatIsNotJoinedThroughOthers) {
   EXPECT_GT(refused, 500);
 }
 
-TEST(GroupGraph, KeepsItsOrderWhereManyComeBeforeOneGroup) {
-  // Group 0 takes in thousands, each of which reads from one more that comes before it.
+TEST(GroupGraph, KeepsItsOrderIfManyGroupsPrecedeOne) {
+  // Group 0 is merged with thousands of groups, each of which reads from another group that must precede it.
   constexpr int pairs = 5000;
   Graph graph(1);
   for (int i = 0; i < pairs; ++i) {
@@ -104,8 +104,8 @@ TEST(GroupGraph, KeepsItsOrderWhereManyComeBeforeOneGroup) {
   EXPECT_FALSE(groups.producers(GroupId(0)).empty());
 }
 
-TEST(GroupGraph, KeepsItsOrderWhereManyComeBeforeEachOfSeveral) {
-  // Groups 0 to 2 take in thousands by turns, each of which reads from one more, and that from another.
+TEST(GroupGraph, KeepsItsOrderIfManyGroupsPrecedeEachOfSeveral) {
+  // Groups 0 to 2 are merged in turn with thousands of groups, each with a chain of two groups before it.
   constexpr int hubs = 3, each = 3000;
   Graph graph(hubs);
   for (int i = 0; i < hubs * each; ++i) {
@@ -114,12 +114,12 @@ TEST(GroupGraph, KeepsItsOrderWhereManyComeBeforeEachOfSeveral) {
   }
   GroupGraph groups(graph);
   for (int i = 0; i < hubs * each; ++i) ASSERT_TRUE(groups.merge(GroupId(i % hubs), GroupId(hubs + 3 * i + 2)));
-  for (int i = 0; i < hubs * each; ++i)  // which a search in a wrong order would not see
+  for (int i = 0; i < hubs * each; ++i)  // a search that assumes a wrong order would not find the path
     ASSERT_FALSE(groups.merge(GroupId(i % hubs), GroupId(hubs + 3 * i))) << i;
 }
 
-TEST(GroupGraph, GivesUpOnLongWays) {
-  // The last reads from the first, and from a long chain of others that does not depend on it.
+TEST(GroupGraph, GivesUpOnLongSearches) {
+  // The last group reads from the first one, and from a long chain of groups that is independent of the first one.
   Graph graph(2);
   const int length = static_cast<int>(GroupGraph::most_visits) + 10;
   for (int i = 0; i < length; ++i) graph.push_back({GroupId(graph.size() - 1)});

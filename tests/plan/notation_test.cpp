@@ -1,4 +1,4 @@
-// Arithmetic written out: with symbols, and with the numbers in their place.
+// Computations written as text, with symbols and with numbers.
 
 #include "plan/notation.hpp"
 
@@ -26,7 +26,7 @@ class NotationOf : public ::testing::Test {
   [[nodiscard]] std::string symbols(Var var) { return of(var).first; }
 };
 
-TEST_F(NotationOf, SumsAndProductsBindAsInAlgebra) {
+TEST_F(NotationOf, ParenthesesFollowAlgebra) {
   EXPECT_EQ(symbols(x + 2 * y), "x + 2*y");
   EXPECT_EQ(symbols((x + 2) * y), "(x + 2)*y");
   EXPECT_EQ(symbols(x - (y - 1)), "x - (y - 1)");
@@ -49,14 +49,14 @@ TEST_F(NotationOf, PowersAndFunctions) {
   EXPECT_EQ(symbols(atan2(x, y)), "atan2(x, y)");
 }
 
-TEST_F(NotationOf, NumbersStandWhereTheSymbolsDid) {
+TEST_F(NotationOf, NumbersReplaceSymbols) {
   EXPECT_EQ(of(x + 2 * y).second, "3 + 2*(-2)");
   EXPECT_EQ(of(y - x).second, "-2 - 3");
   EXPECT_EQ(of(square(y)).second, "(-2)^2");
   EXPECT_EQ(of(0.1 * x / sqrt(x)).second, "0.1*3/sqrt(3)");
 }
 
-TEST_F(NotationOf, GradientsAreWrittenAsTheyAreTaught) {
+TEST_F(NotationOf, GradientsAreWrittenAsInTextbooks) {
   const Var f = square(1 - x) + 100 * square(y - square(x));
   const std::vector<Var> g = gradients(f, {x, y});
   EXPECT_EQ(symbols(g[0]), "-2*(1 - x) - 400*(y - x^2)*x");
@@ -64,7 +64,7 @@ TEST_F(NotationOf, GradientsAreWrittenAsTheyAreTaught) {
   EXPECT_EQ(of(g[1], 1.5, 0).second, "200*(0 - 1.5^2)");
 }
 
-TEST_F(NotationOf, ADecidedChoiceIsItsBranch) {
+TEST_F(NotationOf, OnlyTheBranchThatIsTakenIsWritten) {
   const Var choice = where(x < y, 1, exp(y));
   EXPECT_EQ(of(choice, 3, -2).first, "exp(y)");
   EXPECT_EQ(of(choice, -3, -2).first, "1");
@@ -86,7 +86,7 @@ TEST_F(NotationOf, SumsOverElementsAreSymbolsAndNumbers) {
   EXPECT_EQ(notation.numbers(part, 1), "2/8");
 }
 
-TEST_F(NotationOf, WhatIsTooLongIsLeftOut) {
+TEST_F(NotationOf, LongTextsAreOmitted) {
   Var total = x;
   for (int i = 0; i < 5000; ++i) total = total + sin(total);
   EXPECT_EQ(symbols(total), "");

@@ -1,4 +1,5 @@
-// What the planner promises: how many instructions, how much memory, no allocation, places that are shared.
+// The planner's guarantees: numbers of instructions, memory, no allocation in a run, and inputs and outputs that
+// overlap.
 
 #include <gtest/gtest.h>
 
@@ -54,7 +55,7 @@ TEST(Program, AProductOfOneTermIsElementwise) {
   }
 }
 
-TEST(Program, AValueThatIsGivenIsNotComputed) {
+TEST(Program, AnIntermediateValueThatIsAnInputIsNotComputed) {
   Graph graph;
   const Var x = graph.input("x", {3}, f32), middle = exp(x);
   const Program program(graph, {{middle, {first_user_base, 0}}}, {{middle * 2 + 1, {first_user_base + 1, 0}}});
@@ -62,18 +63,18 @@ TEST(Program, AValueThatIsGivenIsNotComputed) {
   std::byte* bases[] = {given.mutable_raw(), result.mutable_raw()};
   Workers workers(1);
   Block arena(program.arena_bytes());
-  program.run(bases, arena.data(), workers);  // x is bound to nothing: it is not needed
+  program.run(bases, arena.data(), workers);  // x is not bound, because it is not needed
   for (std::int64_t i = 0; i < 3; ++i)
     EXPECT_FLOAT_EQ(static_cast<float>(result.at(i)), 2 * static_cast<float>(given.at(i)) + 1);
 }
 
-TEST(Program, KnownAddressesFollowWhatMoves) {
+TEST(Program, CachedCallsFollowMovedMemory) {
   Graph graph;
   const Var x = graph.input("x", {3}, f32);
   const Program program(graph, {{x, {first_user_base, 0}}}, {{exp(x) * x + 1, {first_user_base + 1, 0}}});
   Program::Calls known;
   Workers workers(1);
-  for (int round = 0; round < 3; ++round) {  // everything lies elsewhere each time
+  for (int round = 0; round < 3; ++round) {  // all addresses change in each round
     Tensor in = numbers({3}, static_cast<std::uint64_t>(round)), out({3}), wanted({3});
     const Block arena(program.arena_bytes()), other(program.arena_bytes());
     const std::vector<std::byte*> bases = {in.mutable_raw(), out.mutable_raw()};
@@ -84,7 +85,7 @@ TEST(Program, KnownAddressesFollowWhatMoves) {
   }
 }
 
-TEST(Program, CallsReadWhatHasChangedInPlace) {
+TEST(Program, CachedCallsReadValuesThatChangedInPlace) {
   Graph graph;
   const Var x = graph.input("x", {6, 5}, f32), row = graph.input("row", {5}, f32), n = graph.input("n", {}, f64);
   const Var scaled = x * cast(n, f32) + row;
@@ -117,7 +118,7 @@ TEST(Program, CallsReadWhatHasChangedInPlace) {
   }
 }
 
-TEST(Program, CallsOfNoElementsDoNothing) {
+TEST(Program, CallsOnEmptyTensorsDoNothing) {
   Graph graph;
   const Var x = graph.input("x", {3, 4}, f32);
   const Var none = slice(x, 1, 1, 0), column = slice(x, 0, 0, 1);
@@ -169,7 +170,7 @@ TEST(Program, AnAdamUpdateIsOneInstructionInPlace) {
   for (std::size_t i : {0, 2, 3}) outputs.push_back({trace.outputs[i].var, trace.inputs[i].place});
   const Program program(trace.graph, trace.inputs, outputs);
   EXPECT_EQ(program.instructions(), 1U);
-  EXPECT_LT(program.arena_bytes(), 256U);  // the pointers of the call alone
+  EXPECT_LT(program.arena_bytes(), 256U);  // only the pointers of the call
 }
 
 Vars mlp(const Vars& v) {
@@ -212,7 +213,7 @@ TEST(Program, ARunAllocatesNothing) {
     for (Tensor& value : values) bases.push_back(value.mutable_raw());
     const Block arena(program.arena_bytes());
     Workers workers(threads);
-    program.run(bases, arena.data(), workers);  // the workers' own lists grow once
+    program.run(bases, arena.data(), workers);  // the lists of the workers grow in the first run
     const long before = testing::allocations();
     for (int i = 0; i < 20; ++i) program.run(bases, arena.data(), workers);
     EXPECT_EQ(testing::allocations(), before) << threads << " threads";
@@ -268,7 +269,7 @@ TEST(Program, AReversedInputMayBeItsOwnOutput) {
   }
 }
 
-TEST(Program, GroupsOfManyViewsAndNumbersFitTheirRegisters) {
+TEST(Program, GroupsWithManyViewsAndNumbersFitIntoTheRegisters) {
   const Traced permutations = [](const Vars& v) {
     std::vector<int> order{0, 1, 2, 3};
     Var product = v[0];
@@ -322,7 +323,7 @@ TEST(Program, LargeProductsHaveTheSameBitsWithAnyNumberOfThreads) {
   }
 }
 
-TEST(Program, AnInputBoundToNothingIsRefused) {
+TEST(Program, AnUnboundInputIsRefused) {
   Graph graph;
   const Var x = graph.input("speed", {2}, f32);
   try {

@@ -1,5 +1,5 @@
-// Random expressions, with their gradients: no pass, number of threads or sharing of places changes a bit, and the
-// interpreter agrees.
+// Random graphs with their gradients: the passes, the number of threads and outputs in the place of inputs change no
+// bit, and the interpreter agrees.
 
 #include <gtest/gtest.h>
 
@@ -31,7 +31,7 @@ TEST(RandomGraphs, NoPassChangesABit) {
   }
 }
 
-TEST(RandomGraphs, AreWhatTheInterpreterSays) {
+TEST(RandomGraphs, AgreeWithTheInterpreter) {
   for (std::uint64_t seed = 0; seed < 200; ++seed) {
     const auto inputs = inputs_of(f64, seed, 3 + static_cast<std::int64_t>(seed % 3), 6);
     const Trace trace(random_function(seed, 5 + static_cast<int>(seed % 30)), inputs);
@@ -63,7 +63,7 @@ TEST(RandomGraphs, ThreadsDoNotChangeABit) {
   }
 }
 
-/// Runs with each output in the place of the input of its number.
+/// Runs with each output in the memory of the input with the same index.
 std::vector<Tensor> run_in_place(const Trace& trace, const std::vector<Tensor>& inputs, Passes passes) {
   std::vector<Bound> outputs = trace.outputs;
   for (std::size_t i = 0; i < outputs.size(); ++i) outputs[i].place = trace.inputs[i].place;
@@ -106,7 +106,7 @@ TEST(RandomGraphs, OutputsMayTakeThePlacesOfInputs) {
   }
 }
 
-/// The outputs of several runs in the same memory, with what the program keeps from one to the next.
+/// The outputs of several runs in the same memory, with the calls that the program caches from run to run.
 std::vector<std::vector<Tensor>> run_again(const Trace& trace, const std::vector<Tensor>& inputs, Passes passes) {
   const Program program(trace.graph, trace.inputs, trace.outputs, passes);
   std::vector<Tensor> values = inputs;
@@ -131,10 +131,10 @@ std::vector<std::vector<Tensor>> run_again(const Trace& trace, const std::vector
   return results;
 }
 
-TEST(RandomGraphs, CallsThatAreKeptChangeNoBit) {
+TEST(RandomGraphs, CachedCallsChangeNoBit) {
   for (std::uint64_t seed = 0; seed < 150; ++seed) {
     for (DType dtype : {f32, f64}) {
-      const std::int64_t columns = seed % 10 == 0 ? 700 : 6;  // more than a tile, and much less
+      const std::int64_t columns = seed % 10 == 0 ? 700 : 6;  // more than a tile, or much less
       const auto inputs = inputs_of(dtype, seed, 3 + static_cast<std::int64_t>(seed % 3), columns);
       const Trace trace(random_function(seed, 5 + static_cast<int>(seed % 30)), inputs);
       const auto wanted = trace.run(inputs);

@@ -1,4 +1,4 @@
-// Lean plans: what is cheap is computed again in the backward pass, and nothing else changes.
+// Plans with less memory: cheap values are computed again in the backward pass, with the same bits.
 
 #include <gtest/gtest.h>
 
@@ -20,7 +20,7 @@ std::vector<Tensor> inputs_of_deep_network() {
   return inputs;
 }
 
-/// Gradients of a deep network, and the node at which its backward pass begins.
+/// The gradients of a deep network, and the node where its backward pass begins.
 struct Deep {
   int backward_begins = 0;
   Trace trace;

@@ -20,7 +20,8 @@ Tensor indices(const Shape& shape, std::int64_t below, std::uint64_t seed = 9) {
   return random_uniform(shape, 0, static_cast<double>(below), seed, f64).to(i32);
 }
 
-/// Values and, where the output is real, gradients; in f64 and f32, with the passes and without.
+/// Compares values with the interpreter, and gradients if the output is not integer, in f64 and f32, with and without
+/// passes.
 void expect_interpreted(const Traced& f, const std::vector<Tensor>& inputs, double tolerance = 1e-12) {
   const Traced with_gradients = [&](const Vars& x) {
     Vars outputs = f(x), real;
@@ -74,7 +75,7 @@ TEST(Broadcasting, FollowsNumPy) {
   }
 }
 
-TEST(Broadcasting, RefusesWhatDoesNotFit) {
+TEST(Broadcasting, RefusesShapesThatDoNotFit) {
   const std::pair<Shape, Shape> pairs[] = {{{2}, {3}}, {{2, 3}, {2}}, {{0}, {2}}, {{4, 2, 3}, {4, 3, 3}}};
   for (const auto& [a, b] : pairs) {
     EXPECT_THROW(evaluate([](const Vars& x) { return Vars{x[0] + x[1]}; }, {numbers(a), numbers(b)}), UsageError)
@@ -82,7 +83,7 @@ TEST(Broadcasting, RefusesWhatDoesNotFit) {
   }
 }
 
-TEST(Shapes, NoRowsAtAll) {
+TEST(Shapes, EmptyTensors) {
   const std::vector<Traced> functions = {
       [](const Vars& x) {
         return Vars{reshape(x[0], {0, 2, 2})};
@@ -208,7 +209,7 @@ TEST(Shapes, ViewsOfViews) {
   for (std::size_t i = 0; i < functions.size(); ++i) {
     SCOPED_TRACE("function " + std::to_string(i));
     expect_interpreted(functions[i], {numbers({4, 6})});
-    // as views of what is computed, and of the tail of an input
+    // as views of a computed value, and of the end of an input
     expect_interpreted([&](const Vars& x) { return functions[i]({exp(x[0])}); }, {numbers({4, 6})});
     expect_interpreted([&](const Vars& x) { return functions[i]({slice(x[0], 1, 5)}); }, {numbers({7, 6})});
   }
@@ -233,7 +234,7 @@ TEST(Shapes, ViewsOfIntegers) {
   expect_interpreted([](const Vars& x) { return Vars{one_hot(transpose(x[0]), 6, f64)}; }, {labels});
 }
 
-TEST(Shapes, IntegersAreHandedOutAsTheyAre) {
+TEST(Shapes, IntegerOutputsAreExact) {
   Tensor bytes({2, 3}, u8);
   for (int i = 0; i < 6; ++i) bytes.set(i, 250 + i);
   const auto out = evaluate(
@@ -250,7 +251,7 @@ TEST(Shapes, IntegersAreHandedOutAsTheyAre) {
   EXPECT_EQ(out[5].at(1), -8);
 }
 
-TEST(Shapes, ConversionToIntegersTakesTheNearest) {
+TEST(Shapes, ConversionToIntegersRoundsToNearest) {
   const double inf = std::numeric_limits<double>::infinity(), nan = std::numeric_limits<double>::quiet_NaN();
   const Tensor y = evaluate([](const Vars& x) { return Vars{cast(x[0], i32)}; },
                             {Tensor::of({1.9, -1.9, 1e20, -1e20, -2147483648.0, inf, -inf, nan})})[0];
@@ -298,7 +299,7 @@ TEST(Products, OfTransposedBroadcastAndSlicedOperands) {
   }
 }
 
-TEST(Products, SizesOnBothSidesOfTheLibraryCall) {
+TEST(Products, SizesBelowAndAboveTheThresholdOfTheLibraryCall) {
   for (std::int64_t n : {1, 2, 5, 16, 17, 31, 33, 64}) {
     for (const auto& [m, k] : {std::pair<std::int64_t, std::int64_t>{1, 40}, {7, 1}, {33, 31}, {64, 33}, {3, 500}}) {
       for (bool ta : {false, true}) {
@@ -331,7 +332,7 @@ TEST(Rows, RepeatedIndicesAddUp) {
   expect_interpreted([](const Vars& x) { return Vars{gather(x[0], x[1])}; }, {numbers({3}), many.reshape({2, 2, 2})});
 }
 
-TEST(Rows, IndicesOutsideAreRefusedWithTheirPlace) {
+TEST(Rows, IndicesOutOfRangeAreRefusedWithTheirPlace) {
   const auto message = [](const Traced& f, const std::vector<Tensor>& inputs) -> std::string {
     try {
       evaluate(f, inputs, {}, 2);

@@ -10,7 +10,7 @@ namespace {
 
 bool meet(const Buffer& a, const Buffer& b) { return a.lives_with(b) && a.offset < b.end() && b.offset < a.end(); }
 
-/// The lowest offset that is free: 0, or where another one ends.
+/// The lowest free offset: it is 0 or the end of another buffer.
 std::int64_t lowest_offset(Buffer buffer, const std::vector<Buffer>& placed) {
   std::vector<std::int64_t> offsets{0};
   for (const Buffer& other : placed) offsets.push_back(other.end());
@@ -22,7 +22,7 @@ std::int64_t lowest_offset(Buffer buffer, const std::vector<Buffer>& placed) {
   return -1;
 }
 
-TEST(Shelf, PutsEachAtTheLowestOffsetThatIsFree) {
+TEST(Shelf, PutsEachAtTheLowestFreeOffset) {
   std::mt19937_64 random(1);
   const auto below = [&](int n) { return static_cast<int>(random() % static_cast<std::uint64_t>(n)); };
   for (const int longest : {3, 40, 400}) {
@@ -44,7 +44,7 @@ TEST(Shelf, PutsEachAtTheLowestOffsetThatIsFree) {
   }
 }
 
-TEST(Shelf, StacksWhatAForwardPassKeepsForABackwardPass) {
+TEST(Shelf, StacksTheBuffersBetweenForwardAndBackwardPass) {
   constexpr int steps = 3000;
   Shelf shelf;
   for (int i = 0; i < steps; ++i) {
@@ -52,7 +52,7 @@ TEST(Shelf, StacksWhatAForwardPassKeepsForABackwardPass) {
     shelf.place(kept);
     ASSERT_EQ(kept.offset, 64 * i);
   }
-  Buffer late{64, 2 * steps - 10, 2 * steps - 10};  // when ten of them are left, the first
+  Buffer late{64, 2 * steps - 10, 2 * steps - 10};  // only the first eleven buffers still live then
   shelf.place(late);
   EXPECT_EQ(late.offset, 64 * 11);
 }

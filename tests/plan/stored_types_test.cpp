@@ -1,4 +1,4 @@
-// Values stored in bf16: what products read and write, and nothing else; each reader sees the rounded value.
+// Values stored in bf16: only operands and results of products are, and every reader sees the rounded value.
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -22,7 +22,7 @@ Tensor rounded(const Tensor& x) {
   return y;
 }
 
-/// f of these arguments, in f32.
+/// The value of f in f32.
 Tensor plain(const std::function<Var(const Vars&)>& f, const std::vector<Tensor>& x) {
   return evaluate([&](const Vars& v) { return Vars{f(v)}; }, x).front();
 }
@@ -31,12 +31,12 @@ Tensor plain_product(const Tensor& a, const Tensor& b, bool turn_a = false, bool
   return plain([&](const Vars& v) { return matmul(v[0], v[1], turn_a, turn_b); }, {a, b});
 }
 
-/// Sizes of a small product, and of one that the library computes.
+/// The sizes of a product.
 struct Sizes {
   std::int64_t rows, in, hidden, out;
 };
 
-TEST(StoredTypes, AStepIsThatOfF32WithTheseValuesRounded) {
+TEST(StoredTypes, AStepIsThatOfF32WithOperandsAndResultsRounded) {
   for (const auto& [rows, in, hidden, out] : {Sizes{6, 5, 7, 3}, Sizes{130, 90, 70, 40}}) {
     const Tensor x = random_normal({rows, in}, 1), w = random_normal({in, hidden}, 2), c = random_normal({hidden}, 3),
                  u = random_normal({hidden, out}, 4), t = random_normal({rows, out}, 5);
@@ -50,7 +50,7 @@ TEST(StoredTypes, AStepIsThatOfF32WithTheseValuesRounded) {
         },
         {x, w, c, u, t}, in_bf16);
 
-    // what products read and write is rounded, by hand; all else is f32
+    // operands and results of products are rounded explicitly; all else is f32
     const Tensor a = rounded(plain_product(rounded(x), rounded(w)));
     const Tensor h = rounded(plain([](const Vars& v) { return tanh(v[0] + v[1]); }, {a, c}));
     const Tensor y = rounded(plain_product(h, rounded(u)));
@@ -71,7 +71,7 @@ TEST(StoredTypes, AStepIsThatOfF32WithTheseValuesRounded) {
   }
 }
 
-/// A product whose result tanh reads.
+/// Expects that operands and result of a product are rounded, for any number of threads.
 void expect_rounded(const std::function<Var(const Vars&)>& product, const std::vector<Tensor>& x) {
   const auto after = [&](const Vars& v) { return Vars{tanh(max(product(v), 0, Keep::yes))}; };
   std::vector<Tensor> read = x;
@@ -97,7 +97,7 @@ TEST(StoredTypes, EveryProductReadsAndWritesThem) {
                  {random_normal({2, 9, 2, 8}, 1), random_normal({2, 11, 2, 8}, 2), random_normal({2, 11, 2, 8}, 3)});
 }
 
-TEST(StoredTypes, WhatHasNoProductIsAsItWas) {
+TEST(StoredTypes, FunctionsWithoutProductsDoNotChange) {
   const std::vector<Tensor> x = {random_normal({50, 70}, 1), random_normal({70}, 2)};
   const Traced f = [](const Vars& v) {
     const Var loss = mean(square(softmax(v[0] * v[1]) - 1));
@@ -111,7 +111,7 @@ TEST(StoredTypes, WhatHasNoProductIsAsItWas) {
   EXPECT_EQ(Program(trace.graph, trace.inputs, trace.outputs, in_bf16).bf16_values(), 0);
 }
 
-/// Ops drawn at random with products of what they give between them, and the gradients.
+/// A function of random ops and products, with its gradients.
 Traced random_with_products(std::uint64_t seed) {
   return [seed](const Vars& x) {
     Vars pool(x.begin(), x.end() - 1);
@@ -153,7 +153,7 @@ TEST(StoredTypes, NoPassAndNoThreadChangesABit) {
   }
 }
 
-/// A deep network of width 64: the gradients, and the node at which its backward pass begins.
+/// The gradients of a deep network of width 64, and the node where its backward pass begins.
 struct Deep {
   std::vector<Tensor> inputs = {random_normal({256, 64}, 1)};
   int backward_begins = 0;
@@ -177,7 +177,7 @@ struct Deep {
   }
 };
 
-TEST(StoredTypes, ValuesTakeLittleMoreThanHalfTheMemory) {
+TEST(StoredTypes, NeedLittleMoreThanHalfTheMemory) {
   const Deep deep;
   const Passes wide_passes{.recompute = Recompute::arithmetic};
   Passes narrow_passes = wide_passes;
@@ -192,7 +192,7 @@ TEST(StoredTypes, ValuesTakeLittleMoreThanHalfTheMemory) {
   EXPECT_EQ(wide.explain().find("bf16"), std::string::npos);
 }
 
-TEST(StoredTypes, WhatIsComputedAgainIsRoundedAgain) {
+TEST(StoredTypes, RecomputedValuesAreRoundedAgain) {
   const Deep deep;
   const auto wanted = deep.trace->run(deep.inputs, in_bf16);
   for (const Recompute recompute : {Recompute::arithmetic, Recompute::cheap}) {
@@ -211,7 +211,7 @@ std::string refusal(const Traced& f, const std::vector<Tensor>& x) {
   return "";
 }
 
-TEST(StoredTypes, ProductsThatCannotBeHadAreRefused) {
+TEST(StoredTypes, UnsupportedProductsAreRefused) {
   const std::string wide = refusal([](const Vars& v) { return Vars{matmul(v[0], v[1])}; },
                                    {random_normal({4, 5}, 1, f64), random_normal({5, 6}, 2, f64)});
   EXPECT_NE(wide.find("f64"), std::string::npos) << wide;

@@ -1,4 +1,4 @@
-// Level lines, and the pictures they are in.
+// Level lines of a function over a plane, and the picture of them.
 
 #include "plot/contour.hpp"
 
@@ -31,7 +31,7 @@ TEST(Contour, TheLevelOfABowlIsACircle) {
   for (const ContourPoint& p : lines[0]) EXPECT_NEAR(std::hypot(p.x, p.y), 1, 0.01);
 }
 
-TEST(Contour, LinesThatLeaveThePlaneAreOpenAndWhole) {
+TEST(Contour, LinesThatLeaveThePlaneAreOpenAndUnbroken) {
   const auto lines = contour_lines(field_of([](double x, double) { return x; }), 0.03);
   ASSERT_EQ(lines.size(), 1u);
   EXPECT_EQ(lines[0].size(), 31u);
@@ -57,7 +57,7 @@ TEST(Contour, CellsThatAreNotFiniteHaveNoLines) {
   EXPECT_TRUE(contour_levels(field_of([](double, double) { return 3.0; }), 5).empty());
 }
 
-TEST(Contour, LevelsRiseAndLieInTheRange) {
+TEST(Contour, LevelsAreIncreasingAndInTheRange) {
   const auto levels = contour_levels(field_of([](double x, double y) { return x * x + 100 * y * y; }), 12);
   EXPECT_EQ(levels.size(), 12u);
   EXPECT_TRUE(std::ranges::is_sorted(levels));
@@ -65,7 +65,7 @@ TEST(Contour, LevelsRiseAndLieInTheRange) {
   EXPECT_LT(levels.back(), 4 + 225);
 }
 
-TEST(Contour, ThePictureHasWhatItShows) {
+TEST(Contour, ThePictureHasAllItsParts) {
   const ContourPlot plot{.options = {.title = "a < b", .x_label = "x", .y_label = "y"},
                          .field = field_of([](double x, double y) { return x * x + y * y; }),
                          .path = {{1, 1}, {0.5, 0.5}, {1e300, 0}, {0, 0}},
@@ -80,7 +80,7 @@ TEST(Contour, ThePictureHasWhatItShows) {
   EXPECT_EQ(svg.find("inf,"), std::string::npos);
 }
 
-/// A plane around the end of a run has no start.
+/// A plane around the end of a run does not show the start.
 TEST(Contour, APathOfOnePointIsAnEnd) {
   const std::string svg = contour_plot_svg(
       {.options = {}, .field = field_of([](double x, double y) { return x * x + y * y; }), .path = {{0, 0}}});

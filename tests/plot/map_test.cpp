@@ -14,7 +14,7 @@ std::size_t count(const std::string& text, const std::string& part) {
   return found;
 }
 
-TEST(Map, HasADotAndANameForEachPointThatHasRoom) {
+TEST(Map, HasADotForEachPointAndANameIfThereIsRoom) {
   const std::vector<double> x = {0, 1, 2, std::nan("")}, y = {0, 3, 1, 0};
   const std::vector<std::string> names = {"a<b", "second", "third", "nowhere"};
   const std::string svg = map_svg({.title = "t", .x_label = "first"}, x, y, names);
@@ -24,7 +24,7 @@ TEST(Map, HasADotAndANameForEachPointThatHasRoom) {
   EXPECT_EQ(svg.find("nowhere"), std::string::npos);
 }
 
-TEST(Map, NamesDoNotLieOverEachOtherAndTheFirstComeFirst) {
+TEST(Map, NamesDoNotOverlapAndEarlierOnesHavePriority) {
   std::vector<double> x(40, 1.0), y(40, 1.0);
   x.push_back(2), y.push_back(2);
   std::vector<std::string> names;
@@ -32,10 +32,10 @@ TEST(Map, NamesDoNotLieOverEachOtherAndTheFirstComeFirst) {
   const std::string svg = map_svg({}, x, y, names);
   EXPECT_NE(svg.find(">name0</text>"), std::string::npos);
   EXPECT_NE(svg.find(">name40</text>"), std::string::npos);
-  EXPECT_LE(count(svg, "name"), 5u);  // one on each side of the forty
+  EXPECT_LE(count(svg, "name"), 5u);  // of the forty equal points, one name on each side
 }
 
-TEST(Map, OfNothingOrOnePointIsADrawing) {
+TEST(Map, OfNoOrOnePointIsDrawn) {
   EXPECT_TRUE(map_svg({}, {}, {}, {}).starts_with("<svg"));
   const std::vector<double> x = {1}, y = {1};
   const std::vector<std::string> names = {"one"};

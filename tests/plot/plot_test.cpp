@@ -68,10 +68,10 @@ TEST(Plot, AValueThatCannotBeDrawnBreaksTheLine) {
   const std::vector<Series> broken{{"b", {0, 1, 2, 3, 4, 5}, {1, 10, -1, 100, NAN, 10}}};
   const std::string svg = line_plot_svg({.log_y = true}, broken);
   EXPECT_EQ(count_of(svg, "stroke-width=\"1.8\""), 1u);
-  EXPECT_EQ(count_of(svg, "<circle"), 2u);  // 100 and the last 10 stand alone
+  EXPECT_EQ(count_of(svg, "<circle"), 2u);  // 100 and the last 10 are isolated points
 }
 
-TEST(Plot, LogarithmicAxesHaveATickADecade) {
+TEST(Plot, LogarithmicAxesHaveOneTickPerDecade) {
   const std::vector<Series> sweep{{"s", {1e-5, 1e-3, 1e-1}, {1, 2, 3}}};
   const std::string svg = line_plot_svg({.log_x = true}, sweep);
   for (const char* label : {">1e-5<", ">1e-4<", ">1e-3<", ">0.01<", ">0.1<"}) {
@@ -79,14 +79,14 @@ TEST(Plot, LogarithmicAxesHaveATickADecade) {
   }
 }
 
-TEST(Plot, SvgStandsAloneAndEscapesItsTexts) {
+TEST(Plot, SvgIsSelfContainedAndEscapesItsTexts) {
   const std::vector<Series> two{{"a<b", {0, 1}, {1, 2}}, {"c&d", {0, 1}, {2, 1}}};
   const std::string svg = line_plot_svg({.title = "\"x\" > y", .marks = {{0.5, "half & half"}}}, two);
   EXPECT_TRUE(svg.starts_with("<svg ") && svg.ends_with("</svg>\n"));
   for (const char* text : {"&quot;x&quot; &gt; y", "a&lt;b", "c&amp;d", "half &amp; half"}) {
     EXPECT_NE(svg.find(text), std::string::npos) << text;
   }
-  EXPECT_EQ(count_of(svg, "http"), 1u);  // the name space alone
+  EXPECT_EQ(count_of(svg, "http"), 1u);  // only the XML name space
   EXPECT_EQ(svg.find("href"), std::string::npos);
 }
 
@@ -99,10 +99,10 @@ TEST(Plot, LongSeriesAreThinnedButKeepTheirPeaks) {
   const std::vector<Series> series{noise};
   const std::string svg = line_plot_svg({}, series);
   EXPECT_LT(svg.size(), 100'000u);
-  EXPECT_EQ(count_of(svg, " 14.0L"), 1u);  // the top of the frame is 10
+  EXPECT_EQ(count_of(svg, " 14.0L"), 1u);  // the peak is drawn at y = 14; the top of the frame is 10
 }
 
-TEST(Plot, ThinsToMeansBetweenTheirExtremes) {
+TEST(Plot, ThinsToMeansWithTheirRange) {
   const std::vector<double> x = {1, 2, 3, 4}, y = {1, 3, 10, 20};
   const Series line = thinned("training", "training", x, y, 2);
   EXPECT_EQ(line.x, (std::vector<double>{1.5, 3.5}));
@@ -112,21 +112,21 @@ TEST(Plot, ThinsToMeansBetweenTheirExtremes) {
   EXPECT_TRUE(thinned("training", "training", x, y, 4).low.empty());
 }
 
-TEST(Plot, ALogarithmicAxisIsWantedBeyondADecade) {
+TEST(Plot, ALogarithmicAxisIsChosenForMoreThanADecade) {
   const auto wanted = [](double low) { return wants_log(std::vector<Series>{{"a", {1, 2}, {1, low}}}); };
   EXPECT_TRUE(wanted(0.05));
   EXPECT_FALSE(wanted(0.5));
   EXPECT_FALSE(wanted(-0.05));
 }
 
-TEST(Plot, APageGetsTheSameCurveInClassesAndReadOuts) {
+TEST(Plot, TheCurveForAPageUsesCssClassesAndHasReadOuts) {
   const std::vector<Series> one{{.name = "loss", .x = {0, 1, 2}, .y = {4, 2, 1}, .role = "validation"}};
   const std::string page = line_plot_html({.title = "l<ss"}, one), file = line_plot_svg({.title = "l<ss"}, one);
   EXPECT_NE(page.find("class=\"line validation\""), std::string::npos);
-  EXPECT_NE(page.find(",2,1\""), std::string::npos);  // the last read-out: x = 2, y = 1
+  EXPECT_NE(page.find(",2,1\""), std::string::npos);  // the last read-out is x = 2, y = 1
   EXPECT_NE(page.find("<b>1</b>"), std::string::npos);
   EXPECT_NE(page.find("l&lt;ss"), std::string::npos);
-  EXPECT_EQ(page.find("#"), std::string::npos);  // colours are the page's
+  EXPECT_EQ(page.find("#"), std::string::npos);  // the colours come from the page's style sheet
   EXPECT_EQ(file.find("class="), std::string::npos);
   for (const PlotRole& role : plot_roles()) {
     EXPECT_EQ(file.find(role.light) != std::string::npos, role.name == "validation") << role.name;

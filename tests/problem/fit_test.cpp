@@ -1,4 +1,4 @@
-// Formulas fitted to tables: NIST's problems of nonlinear regression, and what is refused.
+// Fitting formulas to tables: NIST's problems of nonlinear regression, weights, predictions and errors.
 
 #include "thalweg/fit.hpp"
 
@@ -16,8 +16,8 @@ namespace {
 using namespace thalweg::testing;
 using nlohmann::json;
 
-/// The digits that the worst of the numbers has right, from 0 to 11: as Ceres Solver counts them, for the certified
-/// values have eleven.
+/// The number of correct digits of the worst number, from 0 to 11, as Ceres Solver counts them. The certified values
+/// have eleven digits.
 double digits(const std::vector<double>& found, const std::vector<double>& certified) {
   double fewest = 11;
   for (std::size_t i = 0; i < found.size(); ++i) {
@@ -48,7 +48,7 @@ std::vector<double> standard_errors(const LeastSquaresResult& result) {
   return errors;
 }
 
-TEST(NistRegression, IsSolvedToTheDigitsFromBothStarts) {
+TEST(NistRegression, IsSolvedToManyDigitsFromBothStarts) {
   double total = 0, errors = 0;
   int runs = 0;
   for (const json& problem : reference("nist")) {
@@ -59,7 +59,7 @@ TEST(NistRegression, IsSolvedToTheDigitsFromBothStarts) {
       const double right = digits({x.begin(), x.end()}, problem["parameters"]);
       const double errors_right = digits(standard_errors(fit.result), problem["standard_errors"]);
       EXPECT_GE(right, 6) << name << " from " << start << ": " << fit.result.summary();
-      // Lanczos1's residuals are the rounding of its data: 1e-13 beside values of 1, of which f64 has three digits
+      // Lanczos1's residuals of 1e-13 are only the rounding of its data around 1, so f64 has three digits of them
       EXPECT_GE(errors_right, name == "Lanczos1" ? 2 : 6) << name << " from " << start;
       EXPECT_TRUE(fit.result.converged()) << name;
       if (name != "Lanczos1") {
@@ -110,7 +110,7 @@ TEST(FormulaFit, WeightsCountAsRepeatedRows) {
   EXPECT_NEAR(fit.r_squared, repeated.r_squared, 1e-13);
 }
 
-/// a and b stand only as their product: their values are open, c's is not.
+/// Only the product of a and b occurs, so the data determine c but neither a nor b.
 TEST(FormulaFit, NamesWhatTheDataDoNotDetermine) {
   const FormulaFit fit = fit_formula("y = a*b*x + c", line());
   EXPECT_EQ(fit.result.undetermined, (std::vector<std::int64_t>{0, 1}));
@@ -126,7 +126,7 @@ TEST(FormulaFit, PredictsOtherRows) {
   EXPECT_NEAR(more.at(1), 46.8, 1e-12);
 }
 
-TEST(FormulaFit, RefusesWhatIsNoModel) {
+TEST(FormulaFit, RefusesInvalidModels) {
   EXPECT_THROW((void)fit_formula("a + b*x", line()), UsageError);
   EXPECT_THROW((void)fit_formula("z = a + b*x", line()), UsageError);
   EXPECT_THROW((void)fit_formula("1 = a + b*x", line()), UsageError);

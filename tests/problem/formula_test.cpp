@@ -1,4 +1,4 @@
-// Formulas: what they mean, what is refused and where, and that no text does harm.
+// Formulas: precedence, functions, variables, errors with their column, and robustness against any text.
 
 #include "thalweg/formula.hpp"
 
@@ -27,7 +27,7 @@ std::string complaint(std::string_view text) {
   return "";
 }
 
-TEST(Formula, BindsAsInAlgebra) {
+TEST(Formula, PrecedenceFollowsAlgebra) {
   EXPECT_EQ(value("x + 2*3", {0}), 6);
   EXPECT_EQ(value("x + 2*3^2", {0}), 18);
   EXPECT_EQ(value("(x + 2)*3", {0}), 6);
@@ -74,7 +74,7 @@ TEST(Formula, VariablesAreOrderedByLettersAndNumbers) {
   EXPECT_EQ(value("x10 - x2", {1, 5}), 4);
 }
 
-TEST(Formula, GradientsAreThoseOfDifferences) {
+TEST(Formula, GradientsAgreeWithDifferences) {
   const Tensor at = Tensor::of({0.8, 0.4});
   for (const char* text : {"x^2 + 10*y^2", "x^y", "exp(-x^2/2)*cos(3*y)", "log(1 + x^2*y^4)/sqrt(x + y)",
                            "(1 - x)^2 + 100*(y - x^2)^2", "x^3*y^-1.5", "max(x, y)*min(x, 3*y)"}) {
@@ -83,7 +83,7 @@ TEST(Formula, GradientsAreThoseOfDifferences) {
   }
 }
 
-TEST(Formula, MistakesAreNamedWithTheirColumn) {
+TEST(Formula, ErrorsNameTheirColumn) {
   const std::vector<std::pair<std::string, std::vector<std::string>>> wrong = {
       {"", {"column 1", "is missing"}},
       {"x +", {"column 4", "is missing", "(the end)"}},
@@ -115,7 +115,7 @@ TEST(Formula, MistakesAreNamedWithTheirColumn) {
   }
 }
 
-TEST(Formula, DeepNestingIsRefusedWithoutHarm) {
+TEST(Formula, DeepNestingIsRefused) {
   const std::size_t n = 9'000;
   EXPECT_NE(complaint(std::string(n, '(')).find("nested deeper"), std::string::npos);
   std::string powers = "x", calls;

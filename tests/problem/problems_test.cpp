@@ -1,4 +1,4 @@
-// The table of problems, by its rows: values against plain code, minima, gradients.
+// The same checks for every row of the table of problems: values against plain code, minima, gradients.
 
 #include "thalweg/problem.hpp"
 
@@ -66,7 +66,7 @@ double sharp_and_flat(double x, double y) {
   return sharp * flat / (sharp + flat);
 }
 
-/// Each problem in plain code, at its default options.
+/// The value of a problem with default options, in plain code.
 double expected(std::string_view name, const Point& p) {
   const double x = p[0], y = p[1], r2 = x * x + y * y;
   if (name == "sphere") return sum_over(p, [](double v) { return v * v; });
@@ -91,13 +91,13 @@ double expected(std::string_view name, const Point& p) {
   if (name == "plateau")
     return sum_over(p, [](double v) { return v * v; }) / (1 + sum_over(p, [](double v) { return v * v; }));
   if (name == "sharp_and_flat") return sharp_and_flat(x, y);
-  ADD_FAILURE() << name << " is not written in plain code here";
+  ADD_FAILURE() << name << " has no plain code in this test";
   return 0;
 }
 
 Tensor tensor(const Point& x) { return Tensor::from(x, {static_cast<std::int64_t>(x.size())}); }
 
-/// The dimensions to try a row in.
+/// The dimensions in which a row is tested.
 std::vector<std::int64_t> dimensions(const ProblemRow& row) {
   return row.most == 2 ? std::vector<std::int64_t>{2} : std::vector<std::int64_t>{2, 3, 7};
 }
@@ -107,7 +107,7 @@ class Problems : public ::testing::TestWithParam<std::size_t> {
   const ProblemRow& row = problems()[GetParam()];
 };
 
-TEST_P(Problems, SayWhatTheyAre) {
+TEST_P(Problems, AreDocumented) {
   EXPECT_FALSE(row.name.empty());
   EXPECT_FALSE(row.summary.empty());
   EXPECT_FALSE(row.formula.empty());
@@ -128,7 +128,7 @@ TEST_P(Problems, HaveTheValueOfThePlainCode) {
   }
 }
 
-TEST_P(Problems, HaveTheGradientOfDifferences) {
+TEST_P(Problems, HaveGradientsThatAgreeWithDifferences) {
   for (const std::int64_t n : dimensions(row)) {
     for (std::uint64_t seed = 0; seed < 5; ++seed) {
       const GradientReport report =
@@ -155,7 +155,7 @@ TEST_P(Problems, AreFlatAndLowestAtTheKnownMinima) {
   }
 }
 
-TEST_P(Problems, AreTheFormulaThatIsWrittenOut) {
+TEST_P(Problems, AgreeWithTheirWrittenFormula) {
   for (const std::int64_t n : dimensions(row)) {
     const Problem problem = row.make({}, n);
     ASSERT_EQ(problem.formula.empty(), n > 4) << n;
@@ -177,7 +177,7 @@ TEST_P(Problems, StartInsideTheirPicture) {
   }
 }
 
-TEST_P(Problems, RefuseDimensionsTheyCannotHave) {
+TEST_P(Problems, RefuseInvalidDimensions) {
   if (row.most == 2) {
     EXPECT_THROW((void)row.make({}, 3), UsageError);
   }
@@ -198,13 +198,13 @@ TEST(ProblemOptions, TheConditionNumberIsThatOfTheHessian) {
   }
 }
 
-TEST(ProblemOptions, TheTwoMinimaHaveTheCurvatureTheySay) {
+TEST(ProblemOptions, TheTwoMinimaHaveTheRequestedCurvatures) {
   const Function f = problem_named("sharp_and_flat").make({{"sharpness", {400.0}}}, 2).function;
   const auto curvature = [&](double x) { return hvp(f)(Tensor::of({x, 0.}), Tensor::of({1., 0.})).at(0); };
   EXPECT_NEAR(curvature(1) / curvature(-1), 400, 1e-6);
 }
 
-TEST(ProblemOptions, SaddlesAreFlatInTheMiddleAndOpenWithoutABowl) {
+TEST(ProblemOptions, SaddlesAreFlatInTheMiddleAndUnboundedWithoutABowl) {
   for (const char* name : {"saddle", "monkey_saddle"}) {
     for (const double bowl : {0.0, 1.0, 2.5}) {
       const Problem problem = problem_named(name).make({{"bowl", {bowl}}}, 2);
@@ -223,7 +223,7 @@ TEST(ProblemOptions, SaddlesAreFlatInTheMiddleAndOpenWithoutABowl) {
   }
 }
 
-TEST(ProblemOptions, ANameThatIsNotThereNamesTheNearest) {
+TEST(ProblemOptions, TheErrorForAnUnknownNameNamesTheNearest) {
   try {
     (void)problem_named("rosenbrok");
     FAIL();

@@ -22,9 +22,9 @@ int count(const std::string& text, std::string_view part) {
   return found;
 }
 
-TEST(Medium, PicturesStandBesideEachOtherInOnePng) {
+TEST(Medium, PicturesAreCombinedInOnePng) {
   Tensor pictures({3, 2, 2, 1});
-  for (std::int64_t i = 0; i < 12; ++i) pictures.set(i, static_cast<double>(i) / 5 - 0.2);  // below 0 and above 1 too
+  for (std::int64_t i = 0; i < 12; ++i) pictures.set(i, static_cast<double>(i) / 5 - 0.2);  // also below 0 and above 1
   const testing::TemporaryFolder folder;
   const auto file = folder.write("p.png", Medium::pictures(pictures, 2).bytes);
   const Tensor sheet = data::read_picture(file);
@@ -44,7 +44,7 @@ TEST(Medium, ASoundIsAWavOfSixteenBits) {
   EXPECT_EQ(wav.substr(0, 4) + wav.substr(8, 8) + wav.substr(36, 4), "RIFFWAVEfmt data");
   EXPECT_EQ(number_at(wav, 4, 4), 36u + 10u);
   EXPECT_EQ(number_at(wav, 22, 2), 1u);     // channels
-  EXPECT_EQ(number_at(wav, 24, 4), 8000u);  // samples a second
+  EXPECT_EQ(number_at(wav, 24, 4), 8000u);  // samples per second
   EXPECT_EQ(number_at(wav, 28, 4), 16000u);
   EXPECT_EQ(number_at(wav, 34, 2), 16u);
   EXPECT_EQ(number_at(wav, 40, 4), 10u);
@@ -54,12 +54,12 @@ TEST(Medium, ASoundIsAWavOfSixteenBits) {
   EXPECT_THROW((void)Medium::sound(Tensor::of({0.f}), 0), UsageError);
 }
 
-TEST(Medium, ATableHasAsManyCellsInEveryRow) {
+TEST(Medium, ATableMustHaveTheSameNumberOfCellsInEveryRow) {
   EXPECT_EQ(Medium::table({"a", "b"}, {{"1", "2"}}).bytes, R"([["a","b"],["1","2"]])");
   EXPECT_THROW((void)Medium::table({"a", "b"}, {{"1"}}), UsageError);
 }
 
-TEST(Media, TheFirstTheLastAndEvenlyBetweenAreChosen) {
+TEST(Media, TheFirstTheLastAndEvenlySpacedOnesBetweenAreChosen) {
   EXPECT_EQ(evenly(1, 8), (std::vector<std::size_t>{0}));
   EXPECT_EQ(evenly(5, 8), (std::vector<std::size_t>{0, 1, 2, 3, 4}));
   EXPECT_EQ(evenly(9, 5), (std::vector<std::size_t>{0, 2, 4, 6, 8}));
@@ -67,7 +67,7 @@ TEST(Media, TheFirstTheLastAndEvenlyBetweenAreChosen) {
   EXPECT_EQ(evenly(7, 1), (std::vector<std::size_t>{6}));
 }
 
-TEST(Media, ThePageHasEveryKindAndStaysBelowTheBudget) {
+TEST(Media, ThePageHasEveryKindAndKeepsItsSizeLimit) {
   std::vector<MediaSeries> all = {{"sounds <of> it", {}}, {"texts", {}}, {"large", {}}, {"tables", {}}};
   for (int epoch = 1; epoch <= 20; ++epoch) {
     all[0].moments.push_back({epoch, 10 * epoch, Medium::sound(Tensor({2000}), 8000)});
@@ -78,7 +78,7 @@ TEST(Media, ThePageHasEveryKindAndStaysBelowTheBudget) {
   constexpr std::size_t budget = 100'000;
   const std::string html = media_html(all, budget);
   EXPECT_LT(html.size(), budget);
-  EXPECT_EQ(count(html, "<audio"), 4);  // of 5.5 kB each in a quarter of the page
+  EXPECT_EQ(count(html, "<audio"), 4);  // each series may use a quarter of the limit, and a sound has 5.5 kB
   EXPECT_EQ(count(html, "a &lt; b, epoch "), 8);
   EXPECT_NE(html.find("epoch 1<"), std::string::npos);
   EXPECT_NE(html.find("epoch 20<"), std::string::npos);

@@ -57,7 +57,7 @@ ReportData sample(int classes = 3) {
   return data;
 }
 
-/// Every element is closed by its own name, in order; `>` stands in no attribute.
+/// Whether all HTML elements are closed in order. No attribute may contain `>`.
 ::testing::AssertionResult balanced(const std::string& html) {
   std::vector<std::string> open;
   for (std::size_t at = html.find('<'); at != std::string::npos; at = html.find('<', at + 1)) {
@@ -78,7 +78,7 @@ ReportData sample(int classes = 3) {
   return ::testing::AssertionFailure() << open.back() << " is not closed";
 }
 
-TEST(Report, HoldsEveryPart) {
+TEST(Report, HasEveryPart) {
   const std::string html = report_html(sample());
   for (const char* part : {"<title>iris", "mlp on iris.csv", "test accuracy", "0.9667", "Course of the run",
                            "learning rate", "gradient norm", "recall", "Predicted against true", "(4, 16)", "seed = 1",
@@ -97,14 +97,14 @@ TEST(Report, LeavesOutWhatIsEmpty) {
     EXPECT_FALSE(contains(html, part)) << part;
 }
 
-TEST(Report, FetchesNothing) {
+TEST(Report, LoadsNothingFromOutside) {
   const std::string html = report_html(sample());
   for (const char* part : {"http:", "https:", "src=", "href=", "url(", "@import", "fetch("})
     EXPECT_FALSE(contains(html, part)) << part;
   EXPECT_TRUE(contains(html, "default-src 'none'"));
 }
 
-TEST(Report, EscapesWhateverComesFromUsers) {
+TEST(Report, EscapesTextsOfUsers) {
   const std::string evil = "<script>alert(\"x\")</script>&";
   ReportData data = sample();
   data.title = data.subtitle = data.config = data.evaluated_on = evil;
@@ -131,7 +131,7 @@ TEST(Report, ShowsFromTwoToTwentyClasses) {
   }
 }
 
-TEST(Report, OfThousandsOfClassesShowsTheMostConfused) {
+TEST(Report, ShowsTheMostConfusedOfThousandsOfClasses) {
   ReportData data = sample();
   data.confusion = confusion_of(4000);
   data.confusion->counts.add(3999, 17, 100);
@@ -149,7 +149,7 @@ TEST(Report, IsSmallForAMillionSteps) {
   EXPECT_LT(report_html(data).size(), 150'000U);
 }
 
-TEST(Report, DrawsRunsWithNumbersThatAreNone) {
+TEST(Report, DrawsRunsWithNan) {
   ReportData data = sample();
   for (std::size_t i = 50; i < 100; ++i) data.history.steps[i].loss = std::numeric_limits<double>::quiet_NaN();
   data.history.steps[49].gradient_norm = std::numeric_limits<double>::infinity();
@@ -159,8 +159,8 @@ TEST(Report, DrawsRunsWithNumbersThatAreNone) {
     EXPECT_FALSE(contains(html, part)) << part;
 }
 
-/// Where one look has all the signal, the others do not tell the scale.
-TEST(Looks, GiveNoNoiseScaleThatIsNotKnown) {
+/// If all looks but one have no signal, the error of the noise scale is too large to report a scale.
+TEST(Looks, GiveNoNoiseScaleWithALargeError) {
   const Look clear{.batch_size = 8, .signal = 1, .noise = 10}, unclear{.batch_size = 8, .signal = -0.1, .noise = 10};
   EXPECT_TRUE(contains(looks_html({clear, clear, clear}), "is 10 +- 0 rows"));
   EXPECT_TRUE(contains(looks_html({clear, clear}), "is roughly 10 rows"));

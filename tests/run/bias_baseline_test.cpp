@@ -9,8 +9,9 @@ data::Ratings ratings_of(const std::vector<std::int32_t>& numbers, const std::ve
   return {.features = 2, .numbers = numbers, .ratings = values};
 }
 
-// numpy.linalg.solve of the normal equations of mean, b_0, b_1, c_0, c_1 with ridges 2 on b and 1 on c
-TEST(BiasBaseline, IsTheLeastOfThePenalisedSquares) {
+// The expected values solve the normal equations in the mean, b_0, b_1, c_0, c_1 with penalties of 2 on b and 1 on c,
+// by numpy.linalg.solve.
+TEST(BiasBaseline, MinimisesThePenalisedSquares) {
   const data::Ratings train = ratings_of({0, 0, 0, 1, 1, 0, 1, 1, 1, 1}, {5, 3, 4, 1, 2});
   const BiasBaseline biases(train, 2, 2, 2, 1);
   EXPECT_NEAR(biases(0, 0), 4.4594595, 1e-5);
@@ -19,8 +20,8 @@ TEST(BiasBaseline, IsTheLeastOfThePenalisedSquares) {
   EXPECT_NEAR(biases(-1, -1), 3.2432432, 1e-5);
 }
 
-TEST(BiasBaseline, IsTunedOnTheRatingsThatWatch) {
-  // users that differ by much and items that do not: small ridges for the first
+TEST(BiasBaseline, IsTunedOnTheValidationRatings) {
+  // users differ much and items do not, so the penalty of users must be small
   std::vector<std::int32_t> numbers, others;
   std::vector<float> values, other_values;
   for (std::int32_t user = 0; user < 30; ++user) {

@@ -32,7 +32,7 @@ void expect_error(const std::string& text, std::initializer_list<const char*> wo
   for (const char* word : words) EXPECT_NE(error.find(word), std::string::npos) << word << " in: " << error;
 }
 
-TEST(Config, WhatIsWrittenOutReadsBackToTheSame) {
+TEST(Config, IsTheSameAfterWritingAndReading) {
   const std::string text =
       data_section +
       "drop = [\"a\", \"b \\\"c\\\"\"]\ntypes = { \"zip code\" = \"category\" }\nvalidation = 0.25\n"
@@ -45,7 +45,7 @@ TEST(Config, WhatIsWrittenOutReadsBackToTheSame) {
   EXPECT_EQ(once.fingerprint(), twice.fingerprint());
 }
 
-TEST(Config, EveryKindOfEveryTableReadsBackToTheSame) {
+TEST(Config, EveryKindOfEveryTableIsTheSameAfterWritingAndReading) {
   const auto expect_round_trip = [](const std::string& section, std::string_view kind, const std::string& rate = "") {
     const Config once = read(data_section + "[" + section + "]\nkind = \"" + std::string(kind) + "\"\n" + rate);
     EXPECT_EQ(once.toml(), read(once.toml()).toml()) << kind;
@@ -54,7 +54,7 @@ TEST(Config, EveryKindOfEveryTableReadsBackToTheSame) {
   for (const auto& row : tables.models()) expect_round_trip("model", row.name);
   for (const auto& row : tables.losses()) expect_round_trip("loss", row.name);
   for (const auto& row : tables.optimizers()) {
-    // some have no default rate, and one that wraps another has none of its own
+    // some methods have no default rate, and a method that wraps another one has no rate
     const bool takes_rate =
         std::ranges::any_of(row.options, [](const OptionDoc& option) { return option.name == "lr"; });
     expect_round_trip("optimizer", row.name, takes_rate ? "lr = 0.01\n" : "");
@@ -82,7 +82,7 @@ TEST(Config, DefaultsFollowTheData) {
   EXPECT_EQ(read(data_section, {.rows = 10'000}).train.batch_size.rows, 128);
 }
 
-TEST(Config, TheBestEpochOfATableIsKeptWhereThereAreRowsToValidateOn) {
+TEST(Config, TheBestEpochOfATableIsKeptIfThereAreValidationRows) {
   const auto stopping = [](const std::string& text) { return read(text).train.early_stopping.str(); };
   EXPECT_NE(stopping(data_section).find("validation.loss"), std::string::npos);
   EXPECT_EQ(stopping("[data]\ntrain = \"t.csv\"\ntarget = \"y\"\nvalidation = 0\n"), "false");
@@ -95,7 +95,7 @@ TEST(Config, TheDecayIsTheSameForTablesOfEverySize) {
   }
 }
 
-TEST(Config, TheDefaultsOfOneKindSayNothingAboutAnother) {
+TEST(Config, TheDefaultsOfOneKindDoNotApplyToAnother) {
   const Config config = read(data_section + "[optimizer]\nkind = \"adam\"\n");
   EXPECT_EQ(config.optimizer.options.at("weight_decay").str(), "0.0");
   EXPECT_EQ(config.optimizer.options.at("lr").str(), "0.001");
@@ -135,25 +135,25 @@ TEST(Config, ErrorsInsideAListNameTheLineOfTheirItem) {
   expect_error(data_section + "[train]\nearly_stopping = { patients = 3 }\n", {"test.toml:5", "'patience'"});
 }
 
-TEST(Config, WhatWasSetHasNoLineOfTheFile) {
+TEST(Config, OverridesHaveNoLineInTheFile) {
   ConfigTree tree =
       parse_toml(data_section + "[model]\nkind = \"layers\"\nlayers = [{ kind = \"dance\" }]\n", "test.toml");
   EXPECT_EQ(tree.line_of("model", "layers[0].kind"), 6);
-  EXPECT_EQ(tree.line_of("model", "layers[0].units"), 6) << "the line of what it would stand in";
+  EXPECT_EQ(tree.line_of("model", "layers[0].units"), 6) << "the line of the list that contains it";
   EXPECT_EQ(tree.line_of("model", "head"), std::nullopt);
   tree.set_text("model.layers", "[{ kind = \"dense\" }]");
   EXPECT_EQ(tree.line_of("model", "layers[0].kind"), std::nullopt);
   EXPECT_EQ(tree.line_of("model", "kind"), 5);
 }
 
-TEST(Config, TheTreeIsWhatItsTomlReadsBackTo) {
+TEST(Config, TheTreeIsTheSameAfterWritingAndReading) {
   const Config config =
       read(data_section + "[optimizer]\nlr = \"auto\"\n[schedule]\nkind = \"cosine\"\nwarmup = \"5%\"\n");
   EXPECT_EQ(OptionValue{config.tree()}.str(), OptionValue{parse_toml(config.toml()).values}.str());
   EXPECT_EQ(config.tree().at("optimizer").get_if<OptionMap>()->at("lr").str(), "\"auto\"");
 }
 
-TEST(Config, AnOverrideIsTomlOrAsItIs) {
+TEST(Config, AnOverrideIsTomlOrElseText) {
   ConfigTree tree = parse_toml(data_section);
   tree.set_text("optimizer.lr", "3e-3");
   tree.set_text("model.hidden", "[512, 256]");
@@ -168,14 +168,14 @@ TEST(Config, AnOverrideIsTomlOrAsItIs) {
   EXPECT_EQ(tree.find("model.nothing"), nullptr);
 }
 
-TEST(Config, AnOverrideCannotSmuggleInAnotherKey) {
+TEST(Config, AnOverrideCannotSetAnotherKey) {
   ConfigTree tree;
   tree.set_text("a", "1\nb = 2");
   EXPECT_EQ(tree.values.size(), 1u);
   EXPECT_EQ(tree.find("a")->str(), "\"1\\nb = 2\"");
 }
 
-TEST(Config, ThreadsAndCheckpointsAreNoDifference) {
+TEST(Config, ThreadsAndCheckpointsDoNotChangeTheFingerprint) {
   const Config one = read(data_section);
   Config other = one;
   other.train.threads = 3;

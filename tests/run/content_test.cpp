@@ -11,7 +11,7 @@
 namespace thalweg {
 namespace {
 
-TEST(Content, TextsThatDifferAreToldApart) {
+TEST(Content, DifferentTextsHaveDifferentHashes) {
   std::set<std::uint64_t> seen;
   std::string text;
   for (int length = 0; length < 300; ++length) {
@@ -23,7 +23,7 @@ TEST(Content, TextsThatDifferAreToldApart) {
   EXPECT_NE(content_of("b", content_of("a")), content_of("", content_of("ab")));
 }
 
-TEST(Content, ARowSetHandsOutEachRowAsOftenAsItHasIt) {
+TEST(Content, ARowSetFindsEachRowAsOftenAsItOccurs) {
   RowSet rows({7, 8, 7});
   EXPECT_EQ(rows.left(), 3);
   EXPECT_FALSE(rows.take(9));
@@ -35,7 +35,7 @@ TEST(Content, ARowSetHandsOutEachRowAsOftenAsItHasIt) {
 
 class ContentOfFiles : public testing::TemporaryFolderTest {};
 
-TEST_F(ContentOfFiles, AFolderWithALinkToItselfHasAnEnd) {
+TEST_F(ContentOfFiles, AFolderWithALinkToItselfIsReadOnce) {
   std::filesystem::create_directories(path("d/e"));
   write("d/e/b", "two");
   const FileContent before = content_of_file(path("d"));
@@ -44,10 +44,10 @@ TEST_F(ContentOfFiles, AFolderWithALinkToItselfHasAnEnd) {
   std::filesystem::create_directories(path("other"));
   write("other/c", "three");
   std::filesystem::create_directory_symlink(path("other"), path("d/link"));
-  EXPECT_EQ(content_of_file(path("d")).files, 2) << "a link to another folder is read";
+  EXPECT_EQ(content_of_file(path("d")).files, 2) << "links to other folders are followed";
 }
 
-TEST_F(ContentOfFiles, AFolderIsItsNamesAndContents) {
+TEST_F(ContentOfFiles, OfAFolderDependsOnNamesAndContents) {
   std::filesystem::create_directories(path("d/e"));
   write("d/a", "one");
   write("d/e/b", "two");
@@ -63,7 +63,7 @@ TEST_F(ContentOfFiles, AFolderIsItsNamesAndContents) {
   EXPECT_NE(content_of_file(path("d")).checksum, before.checksum);
 }
 
-TEST_F(ContentOfFiles, OfALargeFileEveryBlockCounts) {
+TEST_F(ContentOfFiles, OfALargeFileDependsOnEveryBlock) {
   std::string bytes(3 << 20, 'x');
   write("f", bytes);
   const FileContent before = content_of_file(path("f"));

@@ -1,4 +1,4 @@
-// Categories of many levels: numbers that the model learns in place of their columns.
+// Embeddings of inputs: learned numbers in place of the columns of a category with many levels, or of a number.
 
 #include <gtest/gtest.h>
 
@@ -21,7 +21,7 @@ constexpr int levels = 60;
 
 class Embeddings : public testing::TemporaryFolderTest {
  protected:
-  /// A number, a category of 60 levels, and a target that is the sum of the number and the level's own.
+  /// A table of a number, a category with 60 levels, and a target: the number plus a value that depends on the level.
   data::Table table(int rows = 240) const {
     std::string text = "x,code,y\n";
     for (int i = 0; i < rows; ++i) {
@@ -41,7 +41,7 @@ class Embeddings : public testing::TemporaryFolderTest {
   }
 };
 
-TEST_F(Embeddings, AreOfTheWidthThatTheRuleGives) {
+TEST_F(Embeddings, HaveTheWidthOfTheRule) {
   const auto columns = [&](std::int64_t embed) {
     return data::embedded_columns(*recipe_of_table(table(), embed).preprocessing.table());
   };
@@ -72,7 +72,7 @@ TEST_F(Embeddings, AreTrainedSavedAndLoadedWithTheModel) {
   const Tensor predicted = model.predict_encoded(data["input"]), wanted = trainer.predict(data);
   for (std::int64_t i = 0; i < wanted.size(); ++i) EXPECT_NEAR(predicted.at(i), wanted.at(i), 1e-4);
 
-  // A level's numbers times their weights; of a level that is not known, nothing.
+  // A known level adds its numbers times their weights, an unknown one nothing.
   const State& state = trainer.state();
   const Tensor table = state.parameter("embedding/feature2"), weight = state.parameter("output/weight");
   double own = 0;
@@ -83,7 +83,7 @@ TEST_F(Embeddings, AreTrainedSavedAndLoadedWithTheModel) {
   EXPECT_NEAR(value("c07") - value("unheard of"), own / recipe.preprocessing.table()->target().scale, 1e-4);
 }
 
-TEST_F(Embeddings, OfAnotherSizeThanInTheFileAreRefused) {
+TEST_F(Embeddings, WithAnotherSizeThanInTheFileAreRefused) {
   const data::Table known = table();
   const Recipe recipe = recipe_of_table(known, 50);
   Trainer trainer(recipe.make_model(registry()), recipe.make_loss(registry()), optim::sgd(), 1);
@@ -93,8 +93,8 @@ TEST_F(Embeddings, OfAnotherSizeThanInTheFileAreRefused) {
   EXPECT_THROW((void)Model::load(path("model.safetensors")), ModelError);
 }
 
-/// The number is the first input. Of a table without numbers nothing is embedded.
-TEST_F(Embeddings, OfNumbersAreForTheNumbersOfATable) {
+/// The number is the first input. In a table without numbers nothing is embedded.
+TEST_F(Embeddings, OfNumbersApplyToTheNumericColumnsOfATable) {
   const auto told = [](const data::Table& table, std::int64_t embed = 0, OptionMap own = {}) {
     const Recipe recipe = recipe_of_table(table, embed);
     OptionMap options = registry().model("tabular").make(1, std::move(own)).second;
@@ -106,16 +106,18 @@ TEST_F(Embeddings, OfNumbersAreForTheNumbersOfATable) {
   EXPECT_EQ(told(codes).at("pieces").str(), "0");
   const data::Table behind = data::read_table(write("behind.csv", "code,x,y\na,1,1\nb,3,2\na,2,3\nb,5,4.5\n"));
   EXPECT_EQ(told(behind).at("numbers").str(), "[2]");
-  EXPECT_EQ(told(behind, 1).at("numbers").str(), "[3]");  // 1.6 * 2^0.56 = 2.4: three for two columns
+  EXPECT_EQ(told(behind, 1).at("numbers").str(),
+            "[3]");  // the category of two levels becomes three embedded numbers: 1.6 * 2^0.56 = 2.4
   EXPECT_EQ(told(behind, 0, {{"numbers", OptionList{1}}}).at("numbers").str(), "[1]");
   EXPECT_EQ(told(behind, 0, {{"pieces", 1}, {"knots", OptionList{-1.5, 2}}}).at("knots").str(), "[-1.5, 2.0]");
-  EXPECT_EQ(told(behind, 0, {{"most_embedded", 0}}).at("knots").str(), "[]");  // none is embedded
+  EXPECT_EQ(told(behind, 0, {{"most_embedded", 0}}).at("knots").str(), "[]");  // no number is embedded
   const Recipe recipe = recipe_of_table(behind, 0);
   EXPECT_TRUE(with_numbers_of({"mlp"}, recipe.preprocessing, rows_of(recipe, behind)).options.empty());
 }
 
-/// The quantiles of each number. Half the rows of the second column are 0, so that two knots stand there and part what
-/// is above from what is not; where there are fewer values than knots, the widest pieces are divided.
+/// The knots are quantiles of each number. More than half of the rows of the second column are 0, so two knots are 0;
+/// they separate the values above 0 from the others. If there are fewer values than knots, the widest pieces are
+/// divided.
 TEST_F(Embeddings, KnotsAreQuantilesOfTheTrainingRows) {
   std::string text = "x,z,y\n";
   for (int i = 0; i < 101; ++i) text += fmt::format("{},{},{}\n", (i * 37) % 101, i < 60 ? 0 : i == 60 ? 1 : 2, i % 7);

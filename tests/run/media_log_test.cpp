@@ -7,10 +7,10 @@
 namespace thalweg {
 namespace {
 
-TEST(MediaLog, WhatWasShownComesBackByNameAndAResumeTakesTheRestBack) {
+TEST(MediaLog, ReturnsMediaByNameAndRemovesThoseAfterAResume) {
   const testing::TemporaryFolder folder;
   for (std::int64_t epoch : {1, 2, 3}) {
-    MediaLog log(folder / "");  // a sitting each
+    MediaLog log(folder / "");  // each epoch is in a sitting of its own
     log.add(epoch, 10 * epoch,
             {{"said", Medium::text("at " + std::to_string(epoch))},
              {"drawn/../x", Medium::pictures(Tensor({1, 2, 2, 1}))}});
@@ -27,18 +27,18 @@ TEST(MediaLog, WhatWasShownComesBackByNameAndAResumeTakesTheRestBack) {
 
   std::filesystem::remove(folder / "media/000000010-1.txt");
   folder.write("media.jsonl", testing::read_text(folder / "media.jsonl") + "{\"epoch\": 3, \"na");
-  series = log.series();                    // a file that is gone, and a line that was cut off
-  EXPECT_EQ(series[0].name, "drawn/../x");  // which is now the first that is there
+  series = log.series();                    // a file is missing, and the last line is truncated
+  EXPECT_EQ(series[0].name, "drawn/../x");  // the first series that still has a medium at its first moment
   EXPECT_EQ(series[0].moments.size(), 2u);
   EXPECT_EQ(series[1].moments.size(), 1u);
 }
 
-TEST(MediaLog, WhatIsShownInOneStepByOneAfterAnotherIsAllKept) {
+TEST(MediaLog, KeepsAllMediaOfOneStep) {
   const testing::TemporaryFolder folder;
   MediaLog log(folder / "");
   log.add(1, 7, {{"first", Medium::text("one")}});
   log.add(1, 7, {{"second", Medium::text("two")}});
-  MediaLog(folder / "").add(1, 7, {{"third", Medium::text("three")}});  // a later sitting that stands there
+  MediaLog(folder / "").add(1, 7, {{"third", Medium::text("three")}});  // a later sitting that resumes at this step
   log.add(2, 8, {{"first", Medium::text("four")}});
   log.cut_after(7);
   log.add(1, 7, {{"fourth", Medium::text("five")}});

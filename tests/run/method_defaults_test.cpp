@@ -1,4 +1,4 @@
-// What a configuration takes by default where a method owns its steps.
+// When a configuration uses a method that owns its steps by default, and the defaults of such a method.
 
 #include <gtest/gtest.h>
 
@@ -19,7 +19,7 @@ Config read(const std::string& text, const DataFacts& facts = houses) {
   return read_whole("[data]\ntrain = \"t.csv\"\ntarget = \"y\"\n" + text, facts);
 }
 
-TEST(MethodDefaults, ALinearModelIsFittedByLbfgsWhereNothingIsSaidOfSteps) {
+TEST(MethodDefaults, ALinearModelIsFittedByLbfgsWithoutOptionsForSteps) {
   const Config config = read("[model]\nkind = \"linear\"\n");
   EXPECT_EQ(config.optimizer.kind, "lbfgs");
   EXPECT_EQ(config.schedule.kind, "constant");
@@ -28,10 +28,10 @@ TEST(MethodDefaults, ALinearModelIsFittedByLbfgsWhereNothingIsSaidOfSteps) {
   EXPECT_EQ(read_whole(config.toml()).toml(), config.toml());
   EXPECT_TRUE(
       read("[model]\nkind = \"linear\"\n", {.task = data::Task::binary, .rows = 500}).fit_options().early_stopping)
-      << "classes may be parted by a plane, and then there is no minimum";
+      << "classes may be linearly separable, and then the loss has no minimum";
 }
 
-TEST(MethodDefaults, AndByAnotherWhereSomethingIs) {
+TEST(MethodDefaults, ALinearModelIsFittedByAdamWWithOptionsForSteps) {
   for (const char* said :
        {"[train]\nepochs = 3\n", "[train]\nsteps = 30\n", "[train]\nbatch_size = 16\n", "[optimizer]\nlr = 0.1\n",
         "[optimizer]\nkind = \"adamw\"\n", "[schedule]\nkind = \"cosine\"\n"})
@@ -40,7 +40,7 @@ TEST(MethodDefaults, AndByAnotherWhereSomethingIs) {
   EXPECT_EQ(read("[model]\nkind = \"linear\"\n", {.rows = 1'000'000}).optimizer.kind, "adamw");
 }
 
-TEST(MethodDefaults, AMethodTakesAllRowsAndNoSchedule) {
+TEST(MethodDefaults, MethodsThatOwnTheirStepsTakeAllRowsAndNoSchedule) {
   const Config config = read("[optimizer]\nkind = \"newton_cg\"\n");
   EXPECT_EQ(config.fit_options().batch_size, 0);
   EXPECT_EQ(config.schedule.kind, "constant");

@@ -20,7 +20,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Images of 4 x 4 bytes in three classes, a model of them, and the file it was saved to.
+/// Images of 4 x 4 bytes in three classes, a model that was trained on them, and its file.
 class Models : public ::testing::Test {
  protected:
   Models() {
@@ -54,7 +54,7 @@ class Models : public ::testing::Test {
   Dataset data_;
 };
 
-TEST_F(Models, GiveBackWhatTheTrainerPredicts) {
+TEST_F(Models, PredictTheSameAsTheTrainer) {
   const Model model = Model::load(file());
   const Tensor predicted = model.predict(images_);
   ASSERT_EQ(predicted.shape(), expected_.shape());
@@ -62,7 +62,7 @@ TEST_F(Models, GiveBackWhatTheTrainerPredicts) {
   EXPECT_EQ(model.classes(), (std::vector<std::string>{"a", "b", "c"}));
 }
 
-TEST_F(Models, ARowHasTheSameBitsAloneAndInAnyCompany) {
+TEST_F(Models, APredictionHasTheSameBitsAloneAndInABatch) {
   const Model model = Model::load(file());
   const Tensor together = model.predict(images_);
   for (std::int64_t row = 0; row < 100; ++row) {
@@ -103,7 +103,7 @@ TEST_F(Models, RowsOfAnotherLengthAreRefused) {
   EXPECT_THROW((void)model.predict(zeros({2, 5})), UsageError);
 }
 
-TEST_F(Models, AFileCutAnywhereIsAModelError) {
+TEST_F(Models, ATruncatedFileIsAModelError) {
   const std::string whole = bytes();
   for (std::size_t keep = 0; keep < whole.size(); keep += 1 + whole.size() / 97) {
     write(whole.substr(0, keep));
@@ -111,7 +111,7 @@ TEST_F(Models, AFileCutAnywhereIsAModelError) {
   }
 }
 
-TEST_F(Models, NoChangedByteOfTheHeaderBringsDownTheProgram) {
+TEST_F(Models, AChangedByteOfTheHeaderDoesNotCrashTheProgram) {
   const std::string whole = bytes();
   for (std::size_t at = 0; at < std::min<std::size_t>(whole.size(), 1500); at += 3) {
     std::string changed = whole;
@@ -124,8 +124,8 @@ TEST_F(Models, NoChangedByteOfTheHeaderBringsDownTheProgram) {
   }
 }
 
-/// A million layers take a second at least, a thousand million all memory: they are compared with the file's parameters
-/// while they are traced.
+/// Tracing a million layers would take a second, and a thousand million all memory. So layers are compared with the
+/// parameters in the file while they are traced.
 TEST_F(Models, OfVeryManyLayersAreRefusedByTheParametersInTheFile) {
   const Recipe text{{"lstm", {{"layers", {std::int64_t{1}}}, {"width", {std::int64_t{4}}}}},
                     {"cross_entropy"},
@@ -163,7 +163,7 @@ TEST_F(Models, OptionsThatDoNotFitTheParametersAreAModelError) {
   }
 }
 
-/// A table with a category, numbers that are missing, and a target in thousands.
+/// A table with a category, missing numbers, and a target in thousands.
 std::string prices() {
   std::string text = "area,zip,price\n";
   for (int i = 0; i < 60; ++i) {
@@ -179,11 +179,11 @@ TEST(SavedTrainers, OfATableLoadAndPredictInTheTargetsUnit) {
   std::ofstream(file) << prices();
   const data::CsvOptions options{.target = "price", .types = {{"zip", "category"}}};
   const Dataset data = data::csv(file, options);
-  ASSERT_EQ(data["input"].shape(), Shape({60, 5}));  // the area, whether it is missing, and three zips
+  ASSERT_EQ(data["input"].shape(), Shape({60, 5}));  // the area, whether it is missing, and three zip codes
   const ModelFunction network = nn::mlp(1, {.hidden = {16}});
   Trainer trainer(network, loss::mse, optim::adam({.lr = 0.02}), 1);
   trainer.fit(data, {.epochs = 200, .batch_size = 0});
-  EXPECT_GT(trainer.evaluate(data)["r2"], 0.85);  // a missing area cannot be known
+  EXPECT_GT(trainer.evaluate(data)["r2"], 0.85);  // not 1, because missing areas are unknown
   trainer.save(saved);
 
   const Model model = Model::load(saved, network);
@@ -199,7 +199,7 @@ TEST(SavedTrainers, OfATableLoadAndPredictInTheTargetsUnit) {
 
   const ModelFunction other = nn::mlp(1, {.hidden = {17}});
   EXPECT_THROW((void)Model::load(saved, other), ModelError);
-  EXPECT_THROW((void)Model::load(saved), ModelError) << "the file does not say which model it is of";
+  EXPECT_THROW((void)Model::load(saved), ModelError) << "the file does not name its model";
   EXPECT_THROW((void)data::csv(file, data::CsvOptions{.target = "cost"}), Error);
   EXPECT_THROW((void)data::csv(file, data::CsvOptions{.target = "price", .missing = "guess"}), UsageError);
 }
@@ -226,7 +226,7 @@ TEST(SavedTrainers, OfOtherDataLoadToo) {
   for (std::int64_t i = 0; i < 30; ++i) EXPECT_NEAR(values.at(i), numbers.predict(data).at(i), 1e-4);
 }
 
-/// A file whose parameters are those of `outputs` outputs, whatever its preprocessing says.
+/// Saves a model file with parameters for `outputs` outputs, whatever the preprocessing says.
 void save_crafted(const fs::path& path, std::int64_t outputs, const data::Preprocessing& preprocessing,
                   const std::string& loss = "cross_entropy") {
   Recipe recipe{{"mlp", {{"hidden", {OptionList{{std::int64_t{5}}}}}}}, {loss}, outputs, preprocessing};
@@ -257,7 +257,7 @@ void expect_refused(const fs::path& file, const std::string& what) {
   }
 }
 
-TEST(CraftedModels, OutputsThatAreNotThoseOfTheTaskAreRefused) {
+TEST(CraftedModels, AWrongNumberOfOutputsForTheTaskIsRefused) {
   const testing::TemporaryFolder folder;
   const fs::path file = folder / "model.safetensors";
   save_crafted(file, 3, table_of(data::Task::binary, {"a", "b"}));
@@ -277,7 +277,7 @@ TEST(CraftedModels, OutputsThatAreNotThoseOfTheTaskAreRefused) {
   EXPECT_EQ(Model::load(file).predict(zeros({1, 2})).shape(), (Shape{1, 3}));
 }
 
-TEST(CraftedModels, AVocabularyThatDoublesIsRefusedBySize) {
+TEST(CraftedModels, AVocabularyOfExponentialSizeIsRefused) {
   std::vector<data::Tokenizer::Pair> merges = {{97, 97}};
   for (std::int32_t id = 256; id < 300; ++id) merges.emplace_back(id, id);
   EXPECT_THROW((void)data::Tokenizer::bpe(merges), ModelError);

@@ -1,4 +1,4 @@
-// NaN is no value of any option: every number of every table is asked to be one.
+// Every numeric option of every table refuses NaN.
 
 #include <gtest/gtest.h>
 
@@ -25,7 +25,7 @@ bool is_length_of_training(const std::string& text) {
   }
 }
 
-/// The option as NaN, in each form in which it may come: alone, in a list, as a length of training.
+/// NaN in each form that the option may have: a number, a list of numbers, a duration.
 std::vector<OptionValue> forms_of(const OptionDoc& option) {
   const OptionValue& initial = option.initial;
   if (initial.holds<double>() || initial.holds<std::int64_t>()) return {{none}};
@@ -35,7 +35,7 @@ std::vector<OptionValue> forms_of(const OptionDoc& option) {
   return {};
 }
 
-/// How many numbers there were.
+/// Checks all numeric options of the rows, and returns their number.
 template <class Rows, class Make>
 int expect_refused(const Rows& rows, const Make& make) {
   int count = 0;
@@ -44,11 +44,11 @@ int expect_refused(const Rows& rows, const Make& make) {
       for (const OptionValue& value : forms_of(option)) {
         ++count;
         try {
-          OptionMap options{{"lr", {0.1}}};  // methods without a default rate ask for one first
+          OptionMap options{{"lr", {0.1}}};  // methods without a default rate would complain about a missing rate first
           if (std::ranges::find(row.options, "lr", &OptionDoc::name) == row.options.end()) options.clear();
           options[option.name] = value;
           (void)make(row, options);
-          ADD_FAILURE() << row.name << "." << option.name << " is taken for a number";
+          ADD_FAILURE() << row.name << "." << option.name << " accepts NaN";
         } catch (const UsageError& error) {
           EXPECT_NE(std::string(error.what()).find(option.name), std::string::npos) << error.what();
         }
@@ -58,7 +58,7 @@ int expect_refused(const Rows& rows, const Make& make) {
   return count;
 }
 
-TEST(NotANumber, IsNoOptionOfAnyTable) {
+TEST(NotANumber, IsRefusedByEveryNumericOption) {
   const Registry all = registry();
   const auto plain = [](const auto& row, const OptionMap& options) { return row.make(options); };
   EXPECT_GT(expect_refused(all.optimizers(), plain), 50);

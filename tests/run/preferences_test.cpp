@@ -1,4 +1,4 @@
-// The reader of pairs of texts: what it holds out together.
+// The reader of pairs of texts: groups of rows are held out as a whole.
 
 #include <gtest/gtest.h>
 
@@ -15,7 +15,7 @@ namespace {
 
 class PreferenceReader : public testing::TemporaryFolderTest {
  protected:
-  /// Forty pairs in `groups` groups that alternate; the texts say which.
+  /// Writes forty pairs in `groups` alternating groups; the texts name their group.
   void write_pairs(int groups) const {
     std::string pairs = "first,first_score,second,second_score,product\n";
     for (int i = 0; i < 40; ++i) {
@@ -53,7 +53,7 @@ TEST_F(PreferenceReader, AGroupIsTrainedOnOrHeldOutAsAWhole) {
     for (const std::string& group : validation) EXPECT_EQ(train.count(group), 0U) << group;
     held_out.insert(validation);
   }
-  EXPECT_GT(held_out.size(), 1U) << "the seed draws them";
+  EXPECT_GT(held_out.size(), 1U) << "the seed chooses the groups";
 }
 
 TEST_F(PreferenceReader, WithoutGroupsRowsAreHeldOutOneByOne) {

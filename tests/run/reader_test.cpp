@@ -1,4 +1,4 @@
-// Every row of the table of readers, on a small sample of what it reads.
+// The same checks for every row of the table of readers, on a small sample of its data.
 
 #include "run/reader.hpp"
 
@@ -62,13 +62,13 @@ class Readers : public testing::TemporaryFolderTest {
       {"speech", "train = \"sounds\"\nbands = 8\n"},
       {"text", "train = \"t.txt\"\nsequence_length = 8\nstride = 8\n"},
   };
-  /// All readers but that of no data, which reads nothing (tests/cli/playing.cpp).
+  /// All readers except the one of systems that make their own rows (tests/cli/playing.cpp).
   [[nodiscard]] static std::vector<ReaderRow> reading() {
     std::vector<ReaderRow> all = readers();
     std::erase_if(all, [](const ReaderRow& row) { return row.name == "none"; });
     return all;
   }
-  /// Of these, but for that of sounds where the library was built without.
+  /// The same without the reader of sounds if the library was built without libsndfile.
   [[nodiscard]] static std::vector<ReaderRow> able() {
     std::vector<ReaderRow> all = reading();
     if (!data::reads_sounds()) std::erase_if(all, [](const ReaderRow& row) { return row.name == "speech"; });
@@ -105,7 +105,7 @@ class Readers : public testing::TemporaryFolderTest {
   }
 };
 
-TEST_F(Readers, EachReadsItsSampleAndHoldsOutTheFractionAskedFor) {
+TEST_F(Readers, EachReadsItsSampleAndHoldsOutTheRequestedFraction) {
   for (const ReaderRow& row : able()) {
     SCOPED_TRACE(row.name);
     const DataSource source(options_of(row, "validation = 0.25\n"));
@@ -113,14 +113,14 @@ TEST_F(Readers, EachReadsItsSampleAndHoldsOutTheFractionAskedFor) {
     ASSERT_TRUE(parts.validation);
     EXPECT_TRUE(row.suits(parts.preprocessing));
     EXPECT_FALSE(source.notes().empty());
-    // a window of text needs one token more than it is long
+    // a window of text needs one more token than its length
     const std::int64_t lost = row.name == "text" ? 2 : 0;
     EXPECT_EQ(parts.train.rows() + parts.validation->rows(), rows - lost);
     EXPECT_EQ(parts.validation->rows(), rows / 4 - lost / 2);
   }
 }
 
-TEST_F(Readers, EachEncodesAPlaceAsATrainedModelReadsIt) {
+TEST_F(Readers, EachEncodesFilesInTheSameWayForATrainedModel) {
   for (const ReaderRow& row : able()) {
     SCOPED_TRACE(row.name);
     const DataOptions options = options_of(row, "validation = 0\n");
@@ -132,7 +132,7 @@ TEST_F(Readers, EachEncodesAPlaceAsATrainedModelReadsIt) {
   }
 }
 
-TEST_F(Readers, OfPicturesWarnOfFilesThatTheyLeaveOut) {
+TEST_F(Readers, OfPicturesWarnAboutSkippedFiles) {
   write("pictures/odd/broken.gif", "GIF89a");
   const DataOptions options{.format = "images", .train = {path("pictures").string()}, .validation = {0.0}};
   const DataSource source(options);
@@ -158,7 +158,7 @@ TEST_F(Readers, EachFindsTheRowsItHeldOutByTheirContent) {
   }
 }
 
-TEST_F(Readers, EachIsNamedByTheFormatOrElseFollowsFromThePlace) {
+TEST_F(Readers, EachIsChosenByTheFormatOrByTheFile) {
   for (const ReaderRow& row : reading()) EXPECT_EQ(options_of(row).format, row.name);
   const auto format_of = [&](const std::string& section) {
     return read_data_options(parse_toml("[data]\n" + section), path()).format;
@@ -167,7 +167,7 @@ TEST_F(Readers, EachIsNamedByTheFormatOrElseFollowsFromThePlace) {
   EXPECT_EQ(format_of(samples.at("idx")), "idx");
 }
 
-TEST_F(Readers, EachKnowsItsOwnKeysAndRefusesThoseOfOthers) {
+TEST_F(Readers, EachAcceptsItsOwnKeysAndRefusesThoseOfOthers) {
   std::set<std::string> all;
   for (const ReaderRow& row : reading()) {
     for (const OptionDoc& option : row.options) all.insert(option.name);
@@ -184,7 +184,7 @@ TEST_F(Readers, EachKnowsItsOwnKeysAndRefusesThoseOfOthers) {
   }
 }
 
-TEST_F(Readers, APlaceOfAnotherFormIsRefusedWithTheFormWanted) {
+TEST_F(Readers, AFileOfAnotherFormIsRefusedWithTheFormWanted) {
   for (const ReaderRow& row : reading()) {
     SCOPED_TRACE(row.name);
     const bool table = row.takes(OptionValue{OptionMap{{"images", {"i"}}, {"labels", {"l"}}}});
@@ -199,7 +199,7 @@ TEST_F(Readers, APlaceOfAnotherFormIsRefusedWithTheFormWanted) {
   }
 }
 
-TEST_F(Readers, AModelReadsPlacesOfEveryFormThatSuitsIt) {
+TEST_F(Readers, AModelReadsFilesOfEveryFormThatSuitsIt) {
   for (const ReaderRow& row : able()) {
     SCOPED_TRACE(row.name);
     const DataOptions options = options_of(row, "validation = 0\n");

@@ -1,4 +1,4 @@
-// Real images beside made ones: which they are, and what is refused.
+// The reader of a detector's data: real images, and as many that a run generates; which ones, and what is refused.
 
 #include <gtest/gtest.h>
 
@@ -23,7 +23,7 @@ class RealOrMade : public testing::TemporaryFolderTest {
 
   const OptionMap small = {{"width", 2}, {"hidden", OptionList{{4}}}};
 
-  /// Noise of 4 x 4 bytes.
+  /// Writes random images of 4 x 4 bytes.
   void write_images(const std::string& name, int rows, std::uint64_t seed) const {
     std::string text("\0\0\x08\x03\0\0\0", 7);
     text += static_cast<char>(rows);
@@ -46,7 +46,7 @@ class RealOrMade : public testing::TemporaryFolderTest {
   [[nodiscard]] static Tensor pixels(const Dataset& rows, std::int64_t begin, std::int64_t end) {
     return rows["input"].rows(begin, end);
   }
-  /// That reading this fails, with these words.
+  /// Expects that reading fails with an error that contains these words.
   static void expect_refused(const DataOptions& options, const std::string& words) {
     try {
       (void)DataSource(options).parts(1);
@@ -57,7 +57,7 @@ class RealOrMade : public testing::TemporaryFolderTest {
   }
 };
 
-TEST_F(RealOrMade, TheMadeOnesAreThoseThatTheSystemGeneratesByTheContentOfTheRealOnes) {
+TEST_F(RealOrMade, TheContentOfTheRealImagesIsTheSeedOfTheGeneratedOnes) {
   const Parts parts = DataSource(options(place("train.idx", file("vae.safetensors")))).parts(1);
   const Tensor real = data::idx(path("train.idx")).reshape({12, 4, 4, 1});
   ASSERT_EQ(parts.train.rows(), 24);
@@ -76,7 +76,7 @@ TEST_F(RealOrMade, TheMadeOnesAreThoseThatTheSystemGeneratesByTheContentOfTheRea
   EXPECT_FALSE(identical(pixels(*parts.test, 12, 24), pixels(parts.train, 12, 24)));
 }
 
-TEST_F(RealOrMade, TheRealOnesAreSpreadOverTheFileAndRunsShareTheMadeOnes) {
+TEST_F(RealOrMade, RealImagesAreSpreadOverTheFileAndSeveralRunsGenerateAPartEach) {
   const OptionValue both = OptionList{file("vae.safetensors"), file("other.safetensors")};
   const auto rows = [&](const OptionValue& made) { return DataSource(options(place("train.idx", made), 4)).parts(1); };
   const Dataset shared = rows(both).train, first = rows(file("vae.safetensors")).train,
@@ -102,7 +102,7 @@ TEST_F(RealOrMade, RealImagesMayBePicturesInFolders) {
   EXPECT_TRUE(identical(rows("pictures"), rows("train.idx")));
 }
 
-TEST_F(RealOrMade, ARunAloneStandsBesideTheRealImagesOfTheTestData) {
+TEST_F(RealOrMade, AnotherRunIsComparedWithTheRealImagesOfTheTestData) {
   const DataOptions own = options(place("train.idx", file("vae.safetensors")));
   const Parts parts = DataSource(own).parts(1);
   std::vector<std::string> warnings;
@@ -114,7 +114,7 @@ TEST_F(RealOrMade, ARunAloneStandsBesideTheRealImagesOfTheTestData) {
   EXPECT_THROW((void)encode_place(parts.preprocessing, file("other.safetensors"), without, warnings), UsageError);
 }
 
-TEST_F(RealOrMade, WhatMakesNoSuchImagesIsRefusedByName) {
+TEST_F(RealOrMade, RunsThatDoNotGenerateSuchImagesAreRefusedByName) {
   const auto refuse = [&](const std::string& run, const std::string& words) {
     expect_refused(options(place("train.idx", file(run))), words);
   };

@@ -14,7 +14,7 @@ namespace {
 
 class MetricsLogs : public testing::TemporaryFolderTest {
  protected:
-  /// Three steps and an epoch.
+  /// A log of three steps and an epoch.
   [[nodiscard]] std::string whole() const {
     std::filesystem::remove(path("metrics.jsonl"));
     MetricsLog log(path("metrics.jsonl"));
@@ -26,7 +26,7 @@ class MetricsLogs : public testing::TemporaryFolderTest {
   }
 };
 
-TEST_F(MetricsLogs, DamagedLinesArePassedOver) {
+TEST_F(MetricsLogs, DamagedLinesAreSkipped) {
   const std::string deep = std::string(100'000, '[') + std::string(100'000, ']');
   for (const std::string& damaged :
        {std::string("{\"step\":"), std::string("7"), std::string("null"), std::string("[]"), std::string("{}"),
@@ -58,7 +58,7 @@ TEST_F(MetricsLogs, NormsOfOtherLayersAreLeftOut) {
   EXPECT_TRUE(history.steps[3].layer_norms.empty());
 }
 
-TEST_F(MetricsLogs, TheTimeIsThatOfTheLastLineWhicheverItIs) {
+TEST_F(MetricsLogs, TheTimeIsThatOfTheLastLineOfAnyKind) {
   write("metrics.jsonl", whole());
   MetricsLog log(path("metrics.jsonl"));
   EXPECT_EQ(log.history().seconds, 2);
@@ -67,10 +67,10 @@ TEST_F(MetricsLogs, TheTimeIsThatOfTheLastLineWhicheverItIs) {
   log.add_time(5, 3);
   const History history = log.history();
   EXPECT_EQ(history.seconds, 3);
-  EXPECT_EQ(history.steps.size(), 4U);  // a line of the time alone is no step
+  EXPECT_EQ(history.steps.size(), 4U);  // a line with only a time is not a step
 }
 
-TEST_F(MetricsLogs, StepsThatAreTakenBackTookTheirTime) {
+TEST_F(MetricsLogs, TheTimeOfRemovedStepsStillCounts) {
   write("metrics.jsonl", whole());
   MetricsLog log(path("metrics.jsonl"));
   log.add({.step = 4, .total_steps = 9, .epoch = 2}, {}, 7);
@@ -81,14 +81,14 @@ TEST_F(MetricsLogs, StepsThatAreTakenBackTookTheirTime) {
   EXPECT_EQ(history.steps.size(), 3U);
   EXPECT_EQ(history.epochs.size(), 1U);
   const std::string text = read("metrics.jsonl");
-  EXPECT_EQ(std::ranges::count(text, '\n'), 4);  // as many lines as a run has that was never stopped
+  EXPECT_EQ(std::ranges::count(text, '\n'), 4);  // as many lines as an uninterrupted run has
   log.cut_after(0);
   EXPECT_EQ(log.history().seconds, 8);
 }
 
 using RunFolders = testing::TemporaryFolderTest;
 
-TEST_F(RunFolders, ASlashBehindTheNameIsNoPartOfIt) {
+TEST_F(RunFolders, ATrailingSlashIsIgnored) {
   const RunFolder first = RunFolder::create(path("run/"));
   EXPECT_EQ(first.path(), path("run"));
   write("other", "");
@@ -97,7 +97,7 @@ TEST_F(RunFolders, ASlashBehindTheNameIsNoPartOfIt) {
   EXPECT_EQ(RunFolder::create(path("full/")).path(), path("full-2"));
 }
 
-TEST_F(RunFolders, ADotIsTheFolderItselfWhereItIsEmpty) {
+TEST_F(RunFolders, ADotIsTheCurrentFolderIfItIsEmpty) {
   std::filesystem::create_directory(path("empty"));
   EXPECT_EQ(RunFolder::create(path("empty/.")).path(), std::filesystem::canonical(path("empty")));
   std::filesystem::create_directory(path("full"));

@@ -1,5 +1,5 @@
 #pragma once
-// A system as it is before its training, in a file, for tests that need something that makes images.
+// Writes the model file of an untrained system, for tests that need something that generates images.
 
 #include "run/trained_system.hpp"
 #include "thalweg/optimizers.hpp"
@@ -7,7 +7,7 @@
 
 namespace thalweg::testing {
 
-/// Of images u8 of this shape, (height, width, channels).
+/// `shape` is that of the u8 images, (height, width, channels).
 inline void write_untrained(const std::filesystem::path& file, const std::string& kind, OptionMap options,
                             const Shape& image) {
   const Registry all = registry();

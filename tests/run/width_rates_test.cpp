@@ -1,4 +1,4 @@
-// The maximal-update parametrisation: what a step changes does not depend on the width.
+// The maximal-update parametrisation (mup): how far a step changes the outputs does not depend on the width.
 
 #include "run/width_rates.hpp"
 
@@ -31,7 +31,7 @@ double mean_distance(const Tensor& x, const Tensor& y) {
   return sum / static_cast<double>(x.size());
 }
 
-/// How far some steps move the outputs of a net of this width, on average.
+/// The mean change of the outputs of a net of this width after some steps.
 double movement(const std::string& parametrisation, std::int64_t width, Optimizer optimizer) {
   const nn::MlpOptions net{.hidden = {width, width}, .parametrisation = parametrisation};
   const OptionMap options{{"hidden", OptionList{width, width}}, {"parametrisation", parametrisation}};
@@ -46,9 +46,9 @@ double movement(const std::string& parametrisation, std::int64_t width, Optimize
   return mean_distance(before, after);
 }
 
-/// Yang et al. 2021, the coordinate check: from width 64 to 1,024 outputs move as far, where they move ever further in
-/// the standard form.
-TEST(WidthRates, StepsMoveTheOutputsOfANetOfAnyWidthAsFar) {
+/// The coordinate check of Yang et al. 2021: from width 64 to 1,024 the change of the outputs stays the same, while in
+/// the standard parametrisation it grows.
+TEST(WidthRates, StepsChangeTheOutputsEquallyAtEveryWidth) {
   for (const Optimizer& optimizer :
        {optim::adam({.lr = 0.002}), optim::sgd({.lr = 0.05}), optim::sgd({.lr = 0.05, .weight_decay = 0.05})}) {
     const double narrow = movement("mup", 64, optimizer), wide = movement("mup", 1024, optimizer);
@@ -59,13 +59,13 @@ TEST(WidthRates, StepsMoveTheOutputsOfANetOfAnyWidthAsFar) {
   }
 }
 
-TEST(WidthRates, ANetOfTheBaseWidthIsThatOfTheStandardForm) {
+TEST(WidthRates, ANetOfTheBaseWidthIsThatOfTheStandardParametrisation) {
   Optimizer optimizer = optim::adamw();
   add_width_rates(optimizer, scaling_of("mlp", {{"hidden", OptionList{64, 32}}, {"parametrisation", "mup"}}));
   EXPECT_TRUE(optimizer.groups.empty());
 }
 
-TEST(WidthRates, DecayKeepsItsSizeWhereTheRateIsDivided) {
+TEST(WidthRates, DecayKeepsItsSizeIfTheRateIsDivided) {
   Optimizer optimizer = optim::adamw({.weight_decay = 0.1});
   add_width_rates(optimizer, scaling_of("gpt", {{"width", 256}, {"parametrisation", "mup"}}));
   ASSERT_EQ(optimizer.groups.size(), 2U);
@@ -73,8 +73,8 @@ TEST(WidthRates, DecayKeepsItsSizeWhereTheRateIsDivided) {
   EXPECT_EQ(optimizer.groups[0].scalars.at("weight_decay"), 0.4);
 }
 
-/// How far some steps of Adam move the logits of a transformer of this width, on average; with `frozen`, patterns of
-/// parameters that stay as they are, by what the others do.
+/// The mean change of the logits of a transformer of this width after some steps of Adam. `frozen` has patterns of
+/// parameters that are not trained.
 double gpt_movement(const std::string& positions, const std::string& parametrisation, std::int64_t width,
                     const std::vector<std::string>& frozen = {}) {
   constexpr std::int64_t vocabulary = 13, rows = 32, time = 12, base = 32;
@@ -96,7 +96,7 @@ double gpt_movement(const std::string& positions, const std::string& parametrisa
                                                 {"base_width", base}}));
   Tensor input({rows, time}, i32), target({rows, time}, i32);
   for (std::int64_t i = 0; i < input.size(); ++i) {
-    const std::int64_t row = i / time, place = i % time;  // what follows depends on the token and on its place
+    const std::int64_t row = i / time, place = i % time;  // the next token depends on the token and its position
     const std::int64_t token = (5 * row + 3 * place * row + place) % vocabulary;
     input.set(i, static_cast<double>(token));
     target.set(i, static_cast<double>((2 * token + place) % vocabulary));
@@ -112,7 +112,7 @@ double gpt_movement(const std::string& positions, const std::string& parametrisa
   return mean_distance(before, outputs(trainer.state(), {{"x", data["input"]}}));
 }
 
-TEST(WidthRates, StepsMoveTheOutputsOfATransformerOfAnyWidthAsFarWhateverItsPositions) {
+TEST(WidthRates, StepsChangeTheLogitsOfATransformerEquallyAtEveryWidth) {
   for (const char* positions : {"learned", "sinusoidal", "rotary"}) {
     const double narrow = gpt_movement(positions, "mup", 32), wide = gpt_movement(positions, "mup", 256);
     EXPECT_GT(wide, 0.6 * narrow) << positions;
@@ -121,7 +121,7 @@ TEST(WidthRates, StepsMoveTheOutputsOfATransformerOfAnyWidthAsFarWhateverItsPosi
   }
 }
 
-TEST(WidthRates, TheTokensOfAWideTransformerKeepTheirSizeBesideSinusoidalPositions) {
+TEST(WidthRates, TokenEmbeddingsKeepTheirSizeRelativeToSinusoidalPositions) {
   const std::vector<std::string> all_but_tokens = {"block*", "norm*", "output*"};
   const double narrow = gpt_movement("sinusoidal", "mup", 32, all_but_tokens),
                wide = gpt_movement("sinusoidal", "mup", 256, all_but_tokens);
@@ -129,7 +129,7 @@ TEST(WidthRates, TheTokensOfAWideTransformerKeepTheirSizeBesideSinusoidalPositio
   EXPECT_LT(wide, 1.7 * narrow);
 }
 
-/// What decay alone took off a parameter in three steps, relative to it.
+/// The relative decrease of a parameter in three steps by weight decay alone.
 double decayed(const std::string& name, std::int64_t width, double decay) {
   const OptionMap options{{"hidden", OptionList{width, width}}, {"parametrisation", "mup"}};
   const Dataset data = two_moons(64);
@@ -150,7 +150,7 @@ double decayed(const std::string& name, std::int64_t width, double decay) {
   return std::sqrt(change / size);
 }
 
-TEST(WidthRates, CoupledDecayOfPlainDescentTakesAsMuchOffAtAnyWidth) {
+TEST(WidthRates, CoupledDecayOfPlainDescentIsTheSameAtEveryWidth) {
   const double decay = 0.2, wanted = 1 - std::pow(1 - 0.05 * decay, 3);
   for (const char* name : {"layer1/weight", "layer2/weight", "output/weight"}) {
     EXPECT_NEAR(decayed(name, 64, decay), wanted, 0.1 * wanted) << name;
@@ -158,7 +158,7 @@ TEST(WidthRates, CoupledDecayOfPlainDescentTakesAsMuchOffAtAnyWidth) {
   }
 }
 
-TEST(WidthRates, DecayThatIsDividedByTheGradientsSizeIsRefused) {
+TEST(WidthRates, CoupledDecayOfAdaptiveMethodsIsRefused) {
   const nn::WidthScaling twice{.ratio = 2, .matrices = {"layer2/weight"}};
   for (const char* kind : {"adam", "adamax", "nadam", "radam", "rmsprop"}) {
     Optimizer optimizer = make_optimizer({{"kind", kind}, {"weight_decay", 0.01}});

@@ -1,3 +1,4 @@
+// Word vectors of an embedding: the nearest words, and multiple-choice questions about synonyms.
 #include <gtest/gtest.h>
 
 #include "run/embeddings.hpp"
@@ -9,7 +10,7 @@ namespace {
 
 class WordSpaceTest : public testing::TemporaryFolderTest {
  protected:
-  // at angles of 0, 30, 60, 90 and 180 degrees, of different lengths; "still" is 0
+  // vectors of different lengths at angles of 0, 30, 60, 90 and 180 degrees; "still" is 0
   WordSpace space = {
       {{"east", "tilted", "steep", "north", "west", "still"}, {9, 8, 7, 6, 5, 4}},
       Tensor::of({2.F, 0.F, 0.8660254F, 0.5F, 1.5F, 2.5980762F, 0.F, 1.F, -3.F, 0.F, 0.F, 0.F}).reshape({6, 2})};
@@ -27,7 +28,7 @@ TEST_F(WordSpaceTest, TheNearestHaveTheLargestCosine) {
   EXPECT_EQ(space.neighbours("east", 100).back().word, "west");
 }
 
-TEST_F(WordSpaceTest, AWordThatIsNotThereIsNamedWithThoseSpelledLikeIt) {
+TEST_F(WordSpaceTest, AnUnknownWordIsNamedWithSimilarSpellings) {
   try {
     (void)space.neighbours("nort", 3);
     FAIL();
@@ -38,12 +39,12 @@ TEST_F(WordSpaceTest, AWordThatIsNotThereIsNamedWithThoseSpelledLikeIt) {
   EXPECT_THROW((void)space.neighbours("...", 3), UsageError);
 }
 
-TEST_F(WordSpaceTest, ChoicesAreAnsweredByTheNearestAndEqualOnesCountInParts) {
+TEST_F(WordSpaceTest, TheAnswerIsTheNearestChoiceAndTiesCountInParts) {
   write("q.csv",
         "word,answer,other1,other2\n"
         "east,tilted,north,west\n"    // right
         "east,west,tilted,north\n"    // wrong
-        "north,east,west,east\n"      // three equal
+        "north,east,west,east\n"      // a tie of three
         "east,tilted,north,absent\n"  // not answered
   );
   const ChoiceFigures figures = answer_choices(space, path("q.csv"));
@@ -53,7 +54,7 @@ TEST_F(WordSpaceTest, ChoicesAreAnsweredByTheNearestAndEqualOnesCountInParts) {
   EXPECT_NEAR(figures.chance, 1.0 / 3, 1e-12);
 }
 
-TEST_F(WordSpaceTest, TablesThatAreNoQuestionsAreRefused) {
+TEST_F(WordSpaceTest, TablesWithoutQuestionsAreRefused) {
   write("a.csv", "word,other1\na,b\n");
   EXPECT_THROW((void)answer_choices(space, path("a.csv")), DataError);
   write("b.csv", "word,answer,other1\n");

@@ -1,4 +1,4 @@
-// Against PyTorch's printed values: tests/reference/schedules.py.
+// Schedules against PyTorch's values: tests/reference/schedules.py.
 
 #include <gtest/gtest.h>
 #include <cmath>
@@ -44,7 +44,7 @@ TEST(ScheduleReference, PlateauStatesMatchPyTorch) {
       state = schedule.plateau()->observe(state, entry["values"][check].get<double>());
       const auto& theirs = entry["states"][check];
       const std::string where = entry["options"].dump() + " check " + std::to_string(check);
-      // PyTorch leaves out a cut of less than 1e-8
+      // PyTorch does not apply a reduction of less than 1e-8
       EXPECT_NEAR(state.factor, theirs["factor"].get<double>(), 1.01e-8) << where;
       EXPECT_DOUBLE_EQ(*state.best, theirs["best"].get<double>()) << where;
       EXPECT_EQ(state.bad_checks, theirs["bad_checks"].get<std::int64_t>()) << where;

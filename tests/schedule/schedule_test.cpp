@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::int64_t total = 200;
 
-/// Options that a row needs to make sense; all others do with none.
+/// The options that some rows require; all others need none.
 OptionMap sample(std::string_view name) {
   if (name != "join") return {};
   const OptionMap linear{{"kind", {"linear"}}, {"start", {0.1}}, {"end", {1.0}}}, cosine{{"kind", {"cosine"}}};
@@ -81,7 +81,7 @@ TEST_P(EveryRow, HoldsAfterTheEnd) {
 }
 
 TEST_P(EveryRow, HoldsAfterALengthOfItsOwn) {
-  if (!has("length")) return;  // its length is the run's
+  if (!has("length")) return;  // its length is that of the run
   OptionMap options = sample(GetParam());
   options["length"] = {"25%"};
   options["warmup"] = {std::int64_t{0}};
@@ -91,7 +91,7 @@ TEST_P(EveryRow, HoldsAfterALengthOfItsOwn) {
     EXPECT_EQ(schedule.factor({.step = step, .total = total}), last);
 }
 
-TEST_P(EveryRow, WarmUpRisesOnALineToWhereTheScheduleStarts) {
+TEST_P(EveryRow, WarmUpRisesLinearlyToTheStartOfTheSchedule) {
   if (!has("warmup_start")) return;  // its warm-up is part of its formula
   OptionMap plain = sample(GetParam());
   plain["warmup"] = {std::int64_t{0}};
@@ -109,7 +109,7 @@ TEST_P(EveryRow, WarmUpRisesOnALineToWhereTheScheduleStarts) {
   }
 }
 
-TEST_P(EveryRow, IsMadeAgainFromItsNameAndOptions) {
+TEST_P(EveryRow, CanBeMadeAgainFromItsNameAndOptions) {
   OptionMap options = sample(GetParam());
   if (has("warmup_start")) options["warmup"] = {"3%"};
   const Schedule schedule = row().make(options), again = make_schedule(schedule.name(), schedule.options());
@@ -154,9 +154,9 @@ TEST(Schedule, OneCycleEndsAtTheLastStepAndCyclesMomentum) {
   EXPECT_FALSE(schedule::one_cycle({.cycle_momentum = false}).momentum({}));
 }
 
-TEST(Schedule, OneCycleInThreePhasesRefusesARiseOfOverHalf) {
+TEST(Schedule, OneCycleWithThreePhasesRefusesARiseOfMoreThanHalf) {
   EXPECT_THROW((void)schedule::one_cycle({.pct_start = 0.6, .three_phase = true}), UsageError);
-  // symmetric, and then down: 0, 5 and 10 steps into a run of 21
+  // a symmetric rise and fall, then the final descent: values after 0, 5 and 10 steps of a run of 21
   const Schedule schedule =
       schedule::one_cycle({.pct_start = 6.0 / 21, .start = 0.1, .end = 0.01, .three_phase = true});
   EXPECT_NEAR(schedule.factor({.step = 0, .total = 21}), 0.1, 1e-12);
@@ -251,7 +251,7 @@ TEST(Schedule, JoinKeepsMomentumWhereEveryPartSetsItAndThePlateauRule) {
   EXPECT_EQ(watching.factor({.step = 7, .total = 10, .plateau = 0.1}), 0.1);
 }
 
-TEST(Schedule, JoinSaysWhatIsMissing) {
+TEST(Schedule, JoinNamesWhatIsMissing) {
   EXPECT_THROW((void)schedule::join({}), UsageError);
   EXPECT_THROW((void)schedule::join({{schedule::linear()}, {schedule::cosine()}}), UsageError);
   const OptionMap part{{"kind", {"cosin"}}};
@@ -269,7 +269,7 @@ TEST(Schedule, UnknownNamesAndOptionsNameTheNearest) {
   EXPECT_EQ(message_of([] { (void)schedule::step({.period = 0}); }), "[step] period = 0. Wanted: > 0");
 }
 
-TEST(Schedule, AValueThatIsNotANumberIsABadCheck) {
+TEST(Schedule, ForPlateauNanCountsAsNoImprovement) {
   const PlateauRule rule{.patience = 1};
   PlateauState state = rule.observe({}, std::nan(""));
   EXPECT_FALSE(state.best);

@@ -1,4 +1,4 @@
-// Factors: a step goes down the gradient of the loss that the header writes out; the rest is the table's.
+// Factors of a recommender: a step follows the gradient of the loss in the header. row_table_test.cpp tests the rest.
 
 #include "sparse/factors.hpp"
 
@@ -13,7 +13,7 @@ namespace thalweg {
 namespace {
 
 constexpr std::int64_t kinds = 3;
-// users 0 to 2, items 3 to 5, a side column 6 and 7
+// users are 0 to 2, items 3 to 5, and the levels of a further column 6 and 7
 const std::vector<std::int32_t> rows = {0, 3, 6, 0, 4, 7, 1, 3, 7, 2, 5, 6, 1, 5, -1};
 const std::vector<float> values = {4, 2, 5, 1, 3};
 const std::vector<std::int64_t> counts = {4, 2, 3, 5, 1, 2, 6, 9};
@@ -21,7 +21,7 @@ constexpr double rate = 0.05;
 
 FactorOptions options() { return {.width = 3, .bias_ridge = 2, .factor_ridge = 3, .deviation = 0.5}; }
 
-/// Bias and factors of each category, then the mean.
+/// Bias and factors of each level, then the mean.
 std::vector<double> numbers_of(const Factors& model) {
   std::vector<double> all;
   for (std::int64_t i = 0; i < std::ssize(counts) * 4 + 1; ++i) all.push_back(model.table().values().at(i));
@@ -41,7 +41,7 @@ double plain_prediction(const std::vector<double>& x, std::span<const std::int32
   return sum;
 }
 
-/// The rows' part of the penalised sum of squares.
+/// The penalised sum of squares of these rows, in plain code.
 double plain_loss(const std::vector<double>& x) {
   double sum = 0;
   for (std::size_t r = 0; r < values.size(); ++r) {
@@ -58,7 +58,7 @@ double plain_loss(const std::vector<double>& x) {
   return sum;
 }
 
-TEST(Factors, AStepGoesDownTheGradientOfItsLoss) {
+TEST(Factors, AStepFollowsTheGradientOfItsLoss) {
   Factors model(options(), counts, 3, optim::sgd({.lr = rate}), 5);
   const std::vector<double> before = numbers_of(model);
   for (std::size_t r = 0; r < values.size(); ++r) {
@@ -79,14 +79,14 @@ TEST(Factors, AStepGoesDownTheGradientOfItsLoss) {
   EXPECT_NEAR(learned.gradient_norm, std::sqrt(squares), 1e-5);
 }
 
-TEST(Factors, WhatWasNeverLearnedAddsNothing) {
+TEST(Factors, LevelsThatWereNeverTrainedAddNothing) {
   const Factors model(options(), counts, 3, optim::sgd({.lr = rate}), 5);
   const std::vector<std::int32_t> none = {-1, -1, -1}, one = {1, -1, -1};
   EXPECT_EQ(model.predict(none), 3);
   EXPECT_NEAR(model.predict(one), 3 + model.table().values().at(4), 1e-12);
 }
 
-TEST(Factors, OfWidthZeroAreBiases) {
+TEST(Factors, OfWidthZeroAreOnlyBiases) {
   Factors model({.width = 0, .bias_ridge = 0}, counts, 3, optim::sgd({.lr = 0.3}), 5);
   for (int i = 0; i < 3000; ++i) (void)model.learn(rows, values, 0.3);
   for (std::size_t r = 0; r < values.size(); ++r)

@@ -1,4 +1,4 @@
-// Rows stepped alone end where all of them, stepped together, would; what rests decays by the right factor.
+// A table whose rows are updated only when they have a gradient gives the result of updating all rows in every step.
 
 #include "sparse/row_table.hpp"
 
@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::int64_t rows = 40, width = 2;
 
-/// The rows of a step and their gradient: a few, others at each step.
+/// The few rows that have a gradient in a step.
 std::vector<std::int32_t> rows_of(int step) {
   return {step % 7, 10 + step % 3, static_cast<std::int32_t>(20 + (step * 5) % 19)};
 }
@@ -59,14 +59,14 @@ void expect_equal(const Optimizer& optimizer) {
     EXPECT_NEAR(table.values().at(i), dense.at(i), 2e-5 * std::max(1.0, std::abs(dense.at(i)))) << optimizer.name << i;
 }
 
-TEST(RowTable, StepsAsAllRowsTogetherWould) {
+TEST(RowTable, GivesTheResultOfUpdatingAllRows) {
   expect_equal(optim::adagrad({.lr = 0.1}));
   expect_equal(optim::ftrl({.lr = 0.1, .l1 = 0.01, .l2 = 0.1}));
   expect_equal(optim::sgd({.lr = 0.1}));
   expect_equal(optim::sgd({.lr = 0.1, .weight_decay = 0.05}));
 }
 
-TEST(RowTable, SlotsThatRestDecayAtEveryStep) {
+TEST(RowTable, SlotsOfRowsWithoutAGradientDecayInEveryStep) {
   const RestingRow adam = resting_row(optim::adam({.beta1 = 0.8, .beta2 = 0.95}));
   ASSERT_EQ(adam.slots.size(), 2u);
   EXPECT_NEAR(adam.slots[0], 0.8, 1e-12);
@@ -82,7 +82,7 @@ TEST(RowTable, OptimizersThatNeedAllParametersAreRefused) {
   EXPECT_THROW((void)resting_row(optim::schedule_free_adamw({})), UsageError);
 }
 
-TEST(RowTable, GoesOnFromItsStateWithTheSameBits) {
+TEST(RowTable, ResumesFromItsStateWithTheSameBits) {
   const Optimizer optimizer = optim::adamw({.lr = 0.05, .weight_decay = 0.1});
   RowTable whole = sparse_after(optimizer, 40), again(optimizer, rows, width);
   again.restore(sparse_after(optimizer, 23).state());

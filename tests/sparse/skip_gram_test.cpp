@@ -1,5 +1,5 @@
-// Skip-gram: a step is that of plain loops over its pairs; what is drawn has the distributions of word2vec; no number
-// depends on the threads.
+// Skip-gram: a step agrees with plain loops over its pairs, drawn words have the distributions of word2vec, and the
+// bits do not depend on the number of threads.
 
 #include "sparse/skip_gram.hpp"
 
@@ -53,12 +53,12 @@ double dot(const std::vector<double>& a, const std::vector<double>& b) {
 }
 
 struct Plain {
-  Rows input, output;  // what is to be added to each table, by a rate of 1
+  Rows input, output;  // what a step with rate 1 adds to each table
   double loss = 0;
   std::int64_t pairs = 0;
 };
 
-/// The gradient of a step by the formula, pair after pair, in f64.
+/// The changes of a step in plain code, pair after pair, in f64.
 Plain plain_step(const SkipGram& model, const SkipGramOptions& o, const std::vector<std::int32_t>& text,
                  std::int64_t epoch, std::int64_t begin, std::int64_t end) {
   const Rows u = rows_of(model.input()), v = rows_of(model.output());
@@ -101,12 +101,12 @@ Plain plain_step(const SkipGram& model, const SkipGramOptions& o, const std::vec
 
 class SkipGramSteps : public ::testing::TestWithParam<SkipGramOptions> {};
 
-TEST_P(SkipGramSteps, AreThoseOfPlainLoopsOverTheirPairs) {
+TEST_P(SkipGramSteps, AgreeWithPlainLoopsOverTheirPairs) {
   const SkipGramOptions o = GetParam();
   const auto text = text_of(6);
   SkipGram model(o, counts_in(text), 3, 300);
   Workers workers(2);
-  (void)model.step(text, 0, 0, 300, 0.05, false, workers);  // the output table begins with zeros
+  (void)model.step(text, 0, 0, 300, 0.05, false, workers);  // a first step, because the output table is 0 at the start
   const Rows before_u = rows_of(model.input()), before_v = rows_of(model.output());
   const Plain plain = plain_step(model, o, text, 1, 250, 541);
   const double rate = 0.1;
@@ -148,7 +148,7 @@ TEST(SkipGram, HasTheSameBitsForAnyNumberOfThreads) {
   }
 }
 
-TEST(SkipGram, ASteppedStepAllocatesNothing) {
+TEST(SkipGram, AStepAllocatesNothing) {
   const auto text = text_of(30);
   SkipGram model({.width = 20, .sample = 1e-2}, counts_in(text), 3, 256);
   Workers workers(1);
@@ -158,7 +158,7 @@ TEST(SkipGram, ASteppedStepAllocatesNothing) {
   EXPECT_EQ(testing::allocations(), before);
 }
 
-TEST(SkipGram, ALossThatIsNotFiniteLeavesTheTablesAsTheyWere) {
+TEST(SkipGram, ALossThatIsNotFiniteDoesNotChangeTheTables) {
   const auto text = text_of(6);
   SkipGram model({.width = 8, .sample = 0}, counts_in(text), 3, 256);
   Workers workers(1);
@@ -172,7 +172,7 @@ TEST(SkipGram, ALossThatIsNotFiniteLeavesTheTablesAsTheyWere) {
   EXPECT_THROW(model.set(Tensor({3, 8}), before), ModelError);
 }
 
-TEST(SkipGramDraws, KeepWordsByHowFrequentTheyAre) {
+TEST(SkipGramDraws, KeepWordsByTheirFrequency) {
   const std::vector<std::int64_t> counts = {60'000, 6'000, 600, 60};
   const SkipGramOptions o{.sample = 1e-3};
   const SkipGramDraws draws(o, counts, 7);
@@ -185,7 +185,7 @@ TEST(SkipGramDraws, KeepWordsByHowFrequentTheyAre) {
   }
 }
 
-TEST(SkipGramDraws, AreNegativesByTheirCountsToTheThreeQuarters) {
+TEST(SkipGramDraws, OfNegativesFollowCountsToThePowerOfThreeQuarters) {
   const std::vector<std::int64_t> counts = {1000, 500, 100, 20, 3, 0};
   const SkipGramDraws draws({.window = 4, .negatives = 7}, counts, 7);
   std::vector<double> seen(counts.size()), windows(5);
