@@ -24,7 +24,7 @@ class Checkpoints : public testing::TemporaryFolderTest {
     options.checkpoint_every = "2 steps";
     return options;
   }
-  /// A run of 16 steps, stopped after the seventh: checkpoints of steps 6 and 7 are kept.
+  /// Trains 16 steps, but stops after the seventh. The checkpoints of steps 6 and 7 are kept.
   void stop_in_the_middle() const {
     FitOptions first = options();
     first.stop_after = 7;
@@ -47,7 +47,7 @@ class Checkpoints : public testing::TemporaryFolderTest {
       newest_ = std::max(newest_, entry.path().filename().string());
     }
   }
-  /// The parameters at the end of a run that nothing befell.
+  /// The parameters at the end of an uninterrupted run.
   [[nodiscard]] Tensor undisturbed() const {
     Trainer whole = trainer();
     (void)whole.fit(data_, {.epochs = 4, .batch_size = 16});
@@ -58,7 +58,7 @@ class Checkpoints : public testing::TemporaryFolderTest {
   std::string newest_;
 };
 
-TEST_F(Checkpoints, AFlippedBitIsPassedOverForTheOneBefore) {
+TEST_F(Checkpoints, OneWithAFlippedBitIsSkippedForTheOneBefore) {
   for (const char* file : {"state.safetensors", "manifest.json"}) {
     for (double part : {0.0, 0.3, 0.6, 0.9, 1.0}) {
       std::filesystem::remove_all(path("checkpoints"));
@@ -70,13 +70,13 @@ TEST_F(Checkpoints, AFlippedBitIsPassedOverForTheOneBefore) {
       ASSERT_EQ(rest.warnings.size(), 1U) << file << " at " << part;
       EXPECT_NE(rest.warnings[0].find("passed over"), std::string::npos) << rest.warnings[0];
       EXPECT_NE(rest.warnings[0].find(newest_), std::string::npos) << rest.warnings[0];
-      EXPECT_EQ(rest.steps.front().step, 7) << "it goes on behind the checkpoint of step 6";
+      EXPECT_EQ(rest.steps.front().step, 7) << "it must continue after the checkpoint of step 6";
       EXPECT_TRUE(identical(resumed.state().parameters, undisturbed()));
     }
   }
 }
 
-TEST_F(Checkpoints, ACutOrMissingFileIsPassedOverToo) {
+TEST_F(Checkpoints, OneWithATruncatedOrMissingFileIsSkippedToo) {
   for (const char* file : {"state.safetensors", "manifest.json"}) {
     for (const bool missing : {false, true}) {
       std::filesystem::remove_all(path("checkpoints"));
@@ -95,7 +95,7 @@ TEST_F(Checkpoints, ACutOrMissingFileIsPassedOverToo) {
   }
 }
 
-TEST_F(Checkpoints, WhereAllAreDamagedTheRunBeginsAgain) {
+TEST_F(Checkpoints, IfAllAreDamagedTheRunStartsAgain) {
   stop_in_the_middle();
   for (const auto& entry : std::filesystem::directory_iterator(path("checkpoints"))) {
     flip_bit("checkpoints/" + entry.path().filename().string() + "/state.safetensors", 0.8);
@@ -107,7 +107,7 @@ TEST_F(Checkpoints, WhereAllAreDamagedTheRunBeginsAgain) {
   EXPECT_TRUE(identical(resumed.state().parameters, undisturbed()));
 }
 
-/// Checkpoints that somebody made, with the right checksums.
+/// Checkpoints with wrong content and valid checksums, as an attacker could write them.
 class CraftedCheckpoints : public Checkpoints {
  protected:
   using Json = nlohmann::json;
@@ -135,19 +135,20 @@ class CraftedCheckpoints : public Checkpoints {
       sum = checksum({reinterpret_cast<const char*>(tensor.raw()), tensor.bytes()}, sum);
     change_manifest([&](Json& manifest) { manifest["tensors_checksum"] = sum; });
   }
-  /// The newest is passed over, with one warning that has `what` in it, and the run ends as it would have.
+  /// Expects that the newest is skipped with one warning that contains `what`, and that the run ends with the same
+  /// bits.
   void expect_passed_over(const std::string& what) {
     Trainer resumed = trainer();
     const History rest = resume(resumed);
     ASSERT_EQ(rest.warnings.size(), 1U) << what;
     EXPECT_NE(rest.warnings[0].find("passed over"), std::string::npos) << rest.warnings[0];
     EXPECT_NE(rest.warnings[0].find(what), std::string::npos) << rest.warnings[0];
-    EXPECT_EQ(rest.steps.front().step, 7) << what << ": it goes on behind the checkpoint of step 6";
+    EXPECT_EQ(rest.steps.front().step, 7) << what << ": it must continue after the checkpoint of step 6";
     EXPECT_TRUE(identical(resumed.state().parameters, undisturbed())) << what;
   }
 };
 
-TEST_F(CraftedCheckpoints, CountsThatNoRunReachesArePassedOver) {
+TEST_F(CraftedCheckpoints, ImpossibleCountsAreSkipped) {
   const std::vector<Json> counts = {-1, std::uint64_t{1} << 63, 1e300, 6.5, "7", nullptr, Json::array()};
   for (const Json& count : counts) {
     begin();
@@ -162,7 +163,7 @@ TEST_F(CraftedCheckpoints, CountsThatNoRunReachesArePassedOver) {
   expect_passed_over("total_steps = 16");
 }
 
-TEST_F(CraftedCheckpoints, WithoutTheOptimizersSlotsTheyArePassedOver) {
+TEST_F(CraftedCheckpoints, ThoseWithoutTheOptimizersSlotsAreSkipped) {
   begin();
   change_tensors([](SafetensorsFile& file) {
     std::erase_if(file.tensors, [](const auto& t) { return t.first != "parameters"; });
@@ -176,7 +177,7 @@ TEST_F(CraftedCheckpoints, WithoutTheOptimizersSlotsTheyArePassedOver) {
   expect_passed_over("slot");
 }
 
-TEST_F(CraftedCheckpoints, ABlockOfAnotherTypeOrLengthIsPassedOver) {
+TEST_F(CraftedCheckpoints, ABlockOfAnotherTypeOrLengthIsSkipped) {
   for (const char* block : {"parameters", "best_parameters"}) {
     for (const bool shorter : {false, true}) {
       begin();
@@ -191,20 +192,20 @@ TEST_F(CraftedCheckpoints, ABlockOfAnotherTypeOrLengthIsPassedOver) {
   }
 }
 
-TEST_F(CraftedCheckpoints, AManifestNestedDeepIsPassedOver) {
+TEST_F(CraftedCheckpoints, ADeeplyNestedManifestIsSkipped) {
   begin();
   const std::string deep = std::string(100'000, '[') + std::string(100'000, ']');
   write(newest("manifest.json"), "{\"manifest\":" + deep + ",\"checksum\":1}");
   expect_passed_over("manifest");
 }
 
-TEST_F(CraftedCheckpoints, OfALaterFormatTheyAreRefusedByName) {
+TEST_F(CraftedCheckpoints, ALaterFormatIsRefusedByName) {
   begin();
   change_manifest([](Json& manifest) { manifest["format"] = 3; });
   Trainer resumed = trainer();
   try {
     (void)resume(resumed);
-    FAIL() << "a run that began again without a word";
+    FAIL() << "the run started again without an error";
   } catch (const ModelError& error) {
     EXPECT_NE(std::string(error.what()).find("is of format 3, and this version of thalweg knows formats up to 2"),
               std::string::npos)
@@ -212,7 +213,7 @@ TEST_F(CraftedCheckpoints, OfALaterFormatTheyAreRefusedByName) {
   }
 }
 
-TEST_F(CraftedCheckpoints, OnAnotherCpuTheRunGoesOnWithANote) {
+TEST_F(CraftedCheckpoints, OnAnotherCpuTheRunResumesWithANote) {
   begin();
   change_manifest([](Json& manifest) {
     EXPECT_TRUE(manifest["made_on"].contains("instruction set"));
@@ -223,10 +224,10 @@ TEST_F(CraftedCheckpoints, OnAnotherCpuTheRunGoesOnWithANote) {
   const History rest = resume(resumed);
   ASSERT_EQ(rest.warnings.size(), 1U);
   EXPECT_NE(rest.warnings[0].find("CPU: was Pentium, is "), std::string::npos) << rest.warnings[0];
-  EXPECT_EQ(rest.steps.front().step, 8) << "a note, and no refusal";
+  EXPECT_EQ(rest.steps.front().step, 8) << "this must be a note and not an error";
 }
 
-TEST_F(Checkpoints, NumbersThatAreInfiniteComeBack) {
+TEST_F(Checkpoints, InfiniteNumbersAreRestored) {
   Trainer made = trainer();
   (void)made.fit(data_, {.epochs = 1, .batch_size = 16});
   Checkpoint written{made.state(), {}, {}, "f"};

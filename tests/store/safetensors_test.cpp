@@ -24,7 +24,7 @@ class Safetensors : public testing::TemporaryFolderTest {
     return read("valid");
   }
 
-  /// Reads these bytes: true where they are a file, false for a typed error. Anything else fails the test.
+  /// Reads these bytes. Returns true if they are a valid file and false for a ModelError; anything else fails the test.
   [[nodiscard]] bool reads(const std::string& bytes) const {
     write("candidate", bytes);
     try {
@@ -36,7 +36,7 @@ class Safetensors : public testing::TemporaryFolderTest {
     }
   }
 
-  /// A file with this header and `data` zeros behind it.
+  /// The bytes of a file with this header, followed by `data` zeros.
   [[nodiscard]] static std::string with_header(const std::string& header, std::size_t data) {
     std::string bytes(8, '\0');
     for (std::size_t i = 0; i < 8; ++i) bytes[i] = static_cast<char>(header.size() >> (8 * i));
@@ -47,12 +47,13 @@ class Safetensors : public testing::TemporaryFolderTest {
 TEST_F(Safetensors, AFlippedBitOfANumberIsFound) {
   const std::string bytes = valid();
   ASSERT_TRUE(reads(bytes));
-  for (const std::size_t behind : {1U, 20U, 52U}) {  // of the last bytes, which are numbers
+  for (const std::size_t behind : {1U, 20U, 52U}) {  // counted from the end, where the numbers are
     std::string flipped = bytes;
     flipped[bytes.size() - behind] = static_cast<char>(flipped[bytes.size() - behind] ^ 4);
     EXPECT_FALSE(reads(flipped)) << behind;
   }
-  EXPECT_FALSE(read_safetensors(path("valid")).metadata.contains("thalweg.checksum"));  // it is no one else's concern
+  EXPECT_FALSE(read_safetensors(path("valid"))
+                   .metadata.contains("thalweg.checksum"));  // the checksum is not part of the user's metadata
 }
 
 TEST_F(Safetensors, AFileWithoutAChecksumIsRead) {
@@ -69,7 +70,7 @@ TEST_F(Safetensors, ReadsWhatItWrote) {
   EXPECT_EQ(file.tensor("empty").shape(), (Shape{0, 2}));
 }
 
-TEST_F(Safetensors, WhatIsNotFiniteIsNamed) {
+TEST_F(Safetensors, NumbersThatAreNotFiniteAreNamed) {
   SafetensorsFile file;
   file.tensors = {{"step", full({1}, 7, i32)}, {"weight", random_normal({3, 4}, 1)}, {"wide", Tensor({2}, f64)}};
   expect_finite(file, "m");
@@ -84,7 +85,7 @@ TEST_F(Safetensors, WhatIsNotFiniteIsNamed) {
   EXPECT_THROW(expect_finite(file, "m"), ModelError);
 }
 
-TEST_F(Safetensors, CutAtAnyLengthIsAModelError) {
+TEST_F(Safetensors, ATruncatedFileIsAModelError) {
   const std::string whole = valid();
   for (std::size_t length = 0; length < whole.size(); ++length) {
     EXPECT_FALSE(reads(whole.substr(0, length))) << "cut to " << length << " of " << whole.size();
@@ -93,7 +94,7 @@ TEST_F(Safetensors, CutAtAnyLengthIsAModelError) {
   EXPECT_FALSE(reads(whole + "x"));
 }
 
-TEST_F(Safetensors, AnyByteMayBeAnything) {
+TEST_F(Safetensors, AChangedByteIsAModelErrorOrReadable) {
   const std::string whole = valid();
   std::mt19937 random(11);
   for (std::size_t at = 0; at < whole.size(); ++at) {
@@ -105,13 +106,14 @@ TEST_F(Safetensors, AnyByteMayBeAnything) {
   }
 }
 
-TEST_F(Safetensors, NoiseIsAModelError) {
+TEST_F(Safetensors, RandomBytesAreAModelError) {
   std::mt19937 random(5);
   const std::string whole = valid();
   for (int i = 0; i < 500; ++i) {
     std::string noise(random() % 200, '\0');
     for (char& c : noise) c = static_cast<char>(random());
-    if (i % 3 == 0 && noise.size() > 8) noise.replace(1, 7, 7, '\0');  // a header that may fit
+    if (i % 3 == 0 && noise.size() > 8)
+      noise.replace(1, 7, 7, '\0');  // a small length of the header, which may fit into the file
     EXPECT_FALSE(reads(noise));
     std::string several = whole;
     for (int k = 0; k < 4; ++k) several[random() % several.size()] = static_cast<char>(random());
@@ -124,21 +126,21 @@ TEST_F(Safetensors, HostileHeadersAreModelErrors) {
     return "{\"w\":{\"dtype\":\"" + dtype + "\",\"shape\":" + shape + ",\"data_offsets\":" + offsets + "}}";
   };
   EXPECT_TRUE(reads(with_header(tensor("[2]", "[0,8]"), 8)));
-  EXPECT_FALSE(reads(with_header(tensor("[4]", "[0,16]"), 8)));                                   // outside of the file
-  EXPECT_FALSE(reads(with_header(tensor("[2]", "[8,0]"), 8)));                                    // backwards
-  EXPECT_FALSE(reads(with_header(tensor("[2]", "[-8,0]"), 8)));                                   // negative
-  EXPECT_FALSE(reads(with_header(tensor("[3]", "[0,8]"), 8)));                                    // another size
-  EXPECT_FALSE(reads(with_header(tensor("[2]", "[0,8]", "F16"), 8)));                             // not known
-  EXPECT_FALSE(reads(with_header(tensor("[4294967296,4294967296]", "[0,0]"), 8)));                // overflows to 0
-  EXPECT_FALSE(reads(with_header(tensor("[9223372036854775807]", "[0,8]"), 8)));                  // overflows
+  EXPECT_FALSE(reads(with_header(tensor("[4]", "[0,16]"), 8)));                     // beyond the end of the file
+  EXPECT_FALSE(reads(with_header(tensor("[2]", "[8,0]"), 8)));                      // the end before the beginning
+  EXPECT_FALSE(reads(with_header(tensor("[2]", "[-8,0]"), 8)));                     // negative
+  EXPECT_FALSE(reads(with_header(tensor("[3]", "[0,8]"), 8)));                      // wrong size
+  EXPECT_FALSE(reads(with_header(tensor("[2]", "[0,8]", "F16"), 8)));               // unknown dtype
+  EXPECT_FALSE(reads(with_header(tensor("[4294967296,4294967296]", "[0,0]"), 8)));  // the size overflows to 0
+  EXPECT_FALSE(reads(with_header(tensor("[9223372036854775807]", "[0,8]"), 8)));    // the number of bytes overflows
   EXPECT_FALSE(reads(with_header(tensor("[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,2]", "[0,8]"), 8)));  // too many axes
   EXPECT_FALSE(reads(with_header(tensor("[2.5]", "[0,8]"), 8)));
   EXPECT_FALSE(reads(with_header(tensor("[2]", "[0,8]"), 16)));    // a gap at the end
   EXPECT_FALSE(reads(with_header(std::string(100'000, '['), 8)));  // nested too deep
-  EXPECT_FALSE(reads(std::string(8, '\xff') + "{}"));              // a header of 2^64 - 1
+  EXPECT_FALSE(reads(std::string(8, '\xff') + "{}"));              // a header of 2^64 - 1 bytes
 }
 
-TEST_F(Safetensors, ManyTensorsComeInTheOrderOfTheirPlaces) {
+TEST_F(Safetensors, TensorsAreReadInTheOrderOfTheirOffsets) {
   SafetensorsFile file;
   for (int i = 0; i < 100'000; ++i) file.tensors.emplace_back("t" + std::to_string(100'000 - i), full({1}, i, u8));
   write_safetensors(path("many"), file);
@@ -153,8 +155,8 @@ TEST_F(Safetensors, ValuesNestedInTheMetadataAreRefused) {
   EXPECT_FALSE(reads(with_header("{\"__metadata__\":{\"a\":" + deep + "}}", 0)));
 }
 
-TEST_F(Safetensors, TensorsOnTopOfEachOtherTakeNoMemory) {
-  // 2000 tensors of the same megabyte: two gigabytes, if they were read before their places are looked at
+TEST_F(Safetensors, OverlappingTensorsAreRefusedBeforeTheyAreRead) {
+  // 2000 tensors share one megabyte: reading them before checking their offsets would need two gigabytes
   std::string header = "{";
   for (int i = 0; i < 2000; ++i) {
     header += (i ? ",\"" : "\"") + std::to_string(i) +

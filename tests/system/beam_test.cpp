@@ -1,4 +1,4 @@
-// Beam search against all sequences there are, on a model small enough to write them down.
+// Beam search against a search over all sequences, on a model that is small enough for it.
 
 #include "system/beam.hpp"
 
@@ -16,7 +16,7 @@ namespace {
 
 using Tokens = std::vector<std::int32_t>;
 
-/// Probabilities of four tokens behind each beginning, drawn by the row and the beginning.
+/// A model with random probabilities of four tokens after each prefix, which depend on the row and the prefix.
 struct Model {
   static constexpr std::int64_t tokens = 4;
 
@@ -34,7 +34,7 @@ struct Model {
     return logarithms;
   }
 
-  /// What the search asks, with the beginnings that it follows by parents.
+  /// The function that the search calls for each step; it tracks the prefixes by their parents.
   [[nodiscard]] Advance advance(std::int64_t rows, std::int64_t width) const {
     return [*this, width, begun = std::vector<Tokens>(static_cast<std::size_t>(rows * width)), first = true](
                std::span<const std::int32_t> parents, std::span<const std::int32_t> chosen) mutable {
@@ -52,7 +52,7 @@ struct Model {
     };
   }
 
-  /// Every sequence of a row with its log-probability: ended, or cut off at `longest`.
+  /// Finds every sequence of a row, ended or cut off at `longest`, with its log-probability.
   void enumerate(std::int64_t row, std::int64_t longest, const Tokens& begun, double log_probability,
                  std::map<Tokens, double>& into) const {
     if (std::ssize(begun) == longest) {
@@ -89,10 +89,10 @@ Hypothesis best_of_all(const Model& model, std::int64_t row, double power) {
   return best;
 }
 
-TEST(BeamSearch, AsWideAsThereAreSequencesFindsTheBestOfAll) {
+TEST(BeamSearch, WideEnoughForAllSequencesFindsTheBest) {
   const Model model;
   for (const double power : {0., 0.7, 2.}) {
-    const std::int64_t width = 128;  // of 81 that are cut off and 40 that end
+    const std::int64_t width = 128;  // there are 81 sequences that are cut off and 40 that end
     const auto found =
         beam_search(rows, {.width = width, .longest = longest, .length_power = power}, model.advance(rows, width));
     for (std::int64_t row = 0; row < rows; ++row) {
@@ -104,7 +104,7 @@ TEST(BeamSearch, AsWideAsThereAreSequencesFindsTheBestOfAll) {
   }
 }
 
-TEST(BeamSearch, OfWidthOneTakesTheLikeliestTokenEachTime) {
+TEST(BeamSearch, OfWidthOneIsGreedy) {
   const Model model;
   const auto found = beam_search(rows, {.width = 1, .longest = longest}, model.advance(rows, 1));
   for (std::int64_t row = 0; row < rows; ++row) {
@@ -119,8 +119,8 @@ TEST(BeamSearch, OfWidthOneTakesTheLikeliestTokenEachTime) {
   }
 }
 
-/// The mean log-probability of what is found does not fall with the width, and reaches that of the best.
-TEST(BeamSearch, FindsLikelierSequencesWhereItIsWider) {
+/// The mean log-probability of the found sequences does not decrease with the width, and reaches that of the best ones.
+TEST(BeamSearch, FindsLikelierSequencesWithALargerWidth) {
   const Model model;
   double before = -1e30, best = 0;
   for (std::int64_t row = 0; row < rows; ++row) best += best_of_all(model, row, 0).log_probability;
@@ -135,8 +135,8 @@ TEST(BeamSearch, FindsLikelierSequencesWhereItIsWider) {
   EXPECT_GT(before, best - 0.5);
 }
 
-/// What is found for a row does not depend on the rows beside it.
-TEST(BeamSearch, RowsDoNotKnowOfEachOther) {
+/// The result of a row does not depend on the other rows of the batch.
+TEST(BeamSearch, RowsAreIndependent) {
   const Model model;
   const auto together = beam_search(rows, {.width = 3, .longest = longest}, model.advance(rows, 3));
   const auto few = beam_search(5, {.width = 3, .longest = longest}, model.advance(5, 3));
@@ -146,7 +146,7 @@ TEST(BeamSearch, RowsDoNotKnowOfEachOther) {
   }
 }
 
-TEST(BeamSearch, RefusesWhatIsNoSearch) {
+TEST(BeamSearch, RefusesInvalidArguments) {
   const Advance none = [](std::span<const std::int32_t>, std::span<const std::int32_t>) { return full({1, 2}, NAN); };
   EXPECT_THROW((void)beam_search(1, {.width = 0}, none), UsageError);
   EXPECT_THROW((void)beam_search(1, {.longest = 0}, none), UsageError);

@@ -1,3 +1,4 @@
+// The Frechet distance between feature distributions against SciPy: tests/reference/frechet.py.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -9,7 +10,7 @@
 namespace thalweg {
 namespace {
 
-/// As tests/reference/frechet.py makes them.
+/// The same features as in tests/reference/frechet.py.
 Tensor features(std::int64_t rows, std::int64_t width, double phase) {
   Tensor result({rows, width}, f64);
   for (std::int64_t i = 0; i < rows; ++i) {
@@ -22,20 +23,20 @@ Tensor features(std::int64_t rows, std::int64_t width, double phase) {
   return result;
 }
 
-TEST(FrechetDistance, IsThatOfSciPy) {
+TEST(FrechetDistance, MatchesSciPy) {
   EXPECT_NEAR(metric::frechet_distance(features(40, 3, 0), features(40, 3, 1)), 0.013740265815326927, 1e-8);
   EXPECT_NEAR(metric::frechet_distance(features(300, 16, 0), features(300, 16, 1)), 3.2592417663732416, 1e-6);
 }
 
-TEST(FrechetDistance, IsZeroForTheSameAndTheSquareOfAShift) {
-  const Tensor few = features(12, 16, 0);  // the covariance has no inverse
+TEST(FrechetDistance, IsZeroForEqualFeaturesAndTheSquaredLengthOfAShift) {
+  const Tensor few = features(12, 16, 0);  // fewer rows than features, so the covariance is singular
   EXPECT_NEAR(metric::frechet_distance(few, few), 0, 1e-6);
   Tensor moved = few;
   for (std::int64_t i = 0; i < moved.size(); ++i) moved.set(i, few.at(i) + 0.5);
   EXPECT_NEAR(metric::frechet_distance(few, moved), 16 * 0.25, 1e-6);
 }
 
-TEST(FrechetDistance, RefusesWhatItCannotCompareAndIsUndefinedWithoutNumbers) {
+TEST(FrechetDistance, RefusesShapesThatDoNotFitAndIsNanForNan) {
   EXPECT_THROW((void)metric::frechet_distance(features(5, 3, 0), features(5, 4, 0)), UsageError);
   EXPECT_THROW((void)metric::frechet_distance(features(1, 3, 0), features(5, 3, 0)), UsageError);
   EXPECT_THROW((void)metric::frechet_distance(Tensor({5, 3}, i32), features(5, 3, 0)), UsageError);

@@ -1,4 +1,4 @@
-// Sound from the magnitudes of a spectrum.
+// The Griffin-Lim algorithm, which finds a sound for the magnitudes of a spectrum.
 
 #include <gtest/gtest.h>
 
@@ -15,7 +15,7 @@ namespace {
 
 constexpr SpectrumOptions options{.window = 200, .hop = 50, .size = 256};
 
-/// (frames, bins) of a sound (samples).
+/// The magnitudes (frames, bins) of a sound (samples).
 Tensor magnitudes_of(const Tensor& sound) {
   const Apply spectrum([](Scope, const Batch& b) { return sqrt(sum(square(stft(b["x"], options)), 2)); }, 1);
   State state;
@@ -25,7 +25,7 @@ Tensor magnitudes_of(const Tensor& sound) {
   return all.reshape({all.shape()[1], all.shape()[2]});
 }
 
-/// |difference| / |wanted| of magnitudes.
+/// The relative error |difference| / |wanted| of a sound's magnitudes.
 double error_of(const Tensor& sound, const Tensor& wanted) {
   const Tensor got = magnitudes_of(sound);
   double difference = 0, size = 0;
@@ -45,7 +45,7 @@ Tensor sweep() {
   return sound;
 }
 
-TEST(GriffinLim, FindsASoundOfThatSpectrum) {
+TEST(GriffinLim, FindsASoundWithTheSpectrum) {
   const Tensor wanted = magnitudes_of(sweep());
   const Tensor none = griffin_lim(wanted, options, 0), some = griffin_lim(wanted, options, 10),
                many = griffin_lim(wanted, options, 60);
@@ -55,7 +55,7 @@ TEST(GriffinLim, FindsASoundOfThatSpectrum) {
   EXPECT_LT(error_of(many, wanted), 0.1);
 }
 
-TEST(GriffinLim, TheSeedDecides) {
+TEST(GriffinLim, DependsOnTheSeed) {
   const Tensor wanted = magnitudes_of(sweep());
   EXPECT_TRUE(identical(griffin_lim(wanted, options, 2), griffin_lim(wanted, options, 2)));
   EXPECT_FALSE(identical(griffin_lim(wanted, options, 2), griffin_lim(wanted, options, 2, 0.99, 2)));
@@ -72,7 +72,7 @@ TEST(GriffinLim, RefusesShapesThatDoNotFit) {
   EXPECT_THROW((void)griffin_lim(Tensor({3, 129}), options, -1), UsageError);
 }
 
-/// Of bands as of a pure tone, whose neighbours differ by factors of thousands.
+/// The bands are those of a pure tone, so neighbouring bands differ by factors of thousands.
 TEST(GriffinLim, MagnitudesOfMelHaveItsBands) {
   const MelOptions mel{.rate = 8000, .bands = 20};
   const Tensor wanted = magnitudes_of(sweep()), filters = mel_filters(options, mel);
@@ -90,7 +90,7 @@ TEST(GriffinLim, MagnitudesOfMelHaveItsBands) {
   const Tensor bands = bands_of(wanted), found = magnitudes_of_mel(bands, options, mel), again = bands_of(found);
   double off = 0;
   for (std::int64_t i = 0; i < bands.size(); ++i) off += std::abs(again.at(i) - bands.at(i));
-  EXPECT_LT(off / static_cast<double>(bands.size()), 0.1);  // of logarithms from -23 to 5
+  EXPECT_LT(off / static_cast<double>(bands.size()), 0.1);  // the bands are logarithms from -23 to 5
   for (std::int64_t i = 0; i < found.size(); ++i) EXPECT_GE(found.at(i), 0);
   EXPECT_THROW((void)magnitudes_of_mel(bands, options, {.rate = 8000, .bands = 21}), UsageError);
 }

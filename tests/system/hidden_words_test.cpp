@@ -21,8 +21,8 @@ data::WordPreprocessing ten_words(std::int64_t length = 20) {
   return {.words = {"a", "b", "c", "d", "e", "f", "g", "h", "i", "j"}, .rare = 2, .length = length};
 }
 
-/// Rows of the words 5, ..., 14 in turn, with the end of a sentence (2) at each sixth place and a rare word (3) at each
-/// seventh; every fourth row is half as long.
+/// Rows of the words 5, ..., 14 in turn, with an end of a sentence (2) at every sixth position and a rare word (3) at
+/// every seventh. Every fourth row has half of the length.
 Dataset rows_of(std::int64_t rows, const data::WordPreprocessing& numbers) {
   Tensor input({rows, numbers.length}, i32), count({rows}, i32);
   for (std::int64_t row = 0; row < rows; ++row) {
@@ -46,7 +46,7 @@ State no_state() {
   return state;
 }
 
-TEST(HiddenWords, EvaluationHidesTheSameWordsEachTimeAndNothingElse) {
+TEST(HiddenWords, EvaluationHidesTheSameWordsEachTime) {
   const data::WordPreprocessing numbers = ten_words();
   const Dataset rows = rows_of(200, numbers);
   const HidingPlaces places(numbers, share, 1);
@@ -63,13 +63,13 @@ TEST(HiddenWords, EvaluationHidesTheSameWordsEachTimeAndNothingElse) {
     ++at_place[static_cast<std::size_t>(hidden[i].place)];
   }
   EXPECT_EQ(different.size(), hidden.size());
-  // three places of 20 and two of ten are drawn, of which those of words count
+  // three positions of 20, or two of 10, are drawn in each row, but only words are hidden
   EXPECT_GT(hidden.size(), 330U);
   EXPECT_LT(hidden.size(), 480U);
   for (const std::int64_t place : {0, 1, 8, 12, 19}) EXPECT_GT(at_place[static_cast<std::size_t>(place)], 10) << place;
 }
 
-TEST(HiddenWords, TrainingHidesEightInTenReplacesOneAndLeavesOne) {
+TEST(HiddenWords, TrainingHidesEightOfTenReplacesOneAndKeepsOne) {
   const data::WordPreprocessing numbers = ten_words();
   const Objective objective = [numbers](Scope s, const Batch& b) {
     const HiddenWords hidden = hidden_words(s, b["input"], b["count"], numbers, share);
@@ -91,7 +91,8 @@ TEST(HiddenWords, TrainingHidesEightInTenReplacesOneAndLeavesOne) {
   };
   const double chosen = figure("chosen");
   EXPECT_NEAR(figure("masked") / chosen, 0.8, 0.02);
-  EXPECT_NEAR(figure("other") / chosen, 0.1 * 0.9, 0.02);  // of ten words one is the word itself
+  EXPECT_NEAR(figure("other") / chosen, 0.1 * 0.9,
+              0.02);  // a random one of ten words is the word itself with probability 0.1
   EXPECT_EQ(figure("outside"), 0);
 }
 
@@ -110,8 +111,8 @@ TEST(HiddenWords, AStepOfTheMaskedModelAllocatesNothing) {
   EXPECT_EQ(testing::allocations(), before);
 }
 
-/// Counted by hand: of rows a b c, a b c, a d c, the middle between a and c is b twice and d once.
-TEST(NeighbourCounts, AreTheMixtureOfWhatWasCounted) {
+/// Counted by hand for the rows a b c, a b c, a d c: between a and c there is b twice and d once.
+TEST(NeighbourCounts, MixTheirFourDistributions) {
   const data::WordPreprocessing numbers = ten_words(3);
   const auto first = static_cast<std::int32_t>(numbers.first_word());
   Dataset rows;
@@ -121,7 +122,8 @@ TEST(NeighbourCounts, AreTheMixtureOfWhatWasCounted) {
   rows.set("count", Tensor::of({3, 3, 3}));
   NeighbourCounts counts(rows, numbers);
   const HiddenWord middle{.word = 1, .left = first, .right = first + 2};
-  const NeighbourCounts::Guess guess = counts(middle);  // before tuning each of the four parts weighs a quarter
+  const NeighbourCounts::Guess guess =
+      counts(middle);  // before tuning, each of the four distributions has a weight of 1/4
   EXPECT_EQ(guess.word, 1);
   EXPECT_NEAR(guess.probability, (3 * 2.0 / 3 + 3.0 / 19) / 4, 1e-12);
   double all = 0;
@@ -132,7 +134,7 @@ TEST(NeighbourCounts, AreTheMixtureOfWhatWasCounted) {
   }
   EXPECT_NEAR(all, 1, 1e-12);
 
-  // neighbours never seen leave how frequent a word is
+  // with unknown neighbours, only the frequency of the word is left
   const NeighbourCounts::Guess alone = counts({.word = 3, .left = first + 9, .right = 1});
   EXPECT_NEAR(alone.probability, 2.0 / 19, 1e-12);
   EXPECT_EQ(alone.word, 0);

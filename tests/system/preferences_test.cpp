@@ -1,5 +1,5 @@
-// Tuning on preferences: losses and gradients as PyTorch has them, divergences that are exact, texts drawn by their
-// probabilities, and steps that allocate nothing.
+// Tuning on preferences: losses and gradients against PyTorch, exact divergences, texts drawn with the probabilities of
+// the policy, and steps that allocate nothing.
 
 #include <algorithm>
 #include <cmath>
@@ -61,7 +61,7 @@ double sum_of(const Tensor& rows, std::int64_t row) {
   return all;
 }
 
-/// In their order, as the reference numbers them.
+/// The names of the gpt's parameters, in the order in which the reference numbers them.
 const std::vector<std::string>& gpt_parameters() {
   static const std::vector<std::string> names = {"block1/attention/output/bias",
                                                  "block1/attention/output/weight",
@@ -90,12 +90,13 @@ Tensor reference_values(const Shape& shape, double number, double shift, bool no
   return values;
 }
 
-/// `more`: parameters beside the gpt's, by the names of the reference, in their order.
+/// Compares loss and gradient with the reference. `more` are parameters in addition to the gpt's, by the names of the
+/// reference, in order.
 void expect_reference(const std::string& name, const Objective& loss, const Dataset& rows, const std::string& prefix,
                       const std::vector<std::pair<std::string, std::string>>& more, bool held_against) {
   TrainStep step(loss, optim::sgd({.lr = 1}), 1);
   State state = step.init(rows, 1, f64);
-  std::vector<std::pair<std::string, std::string>> names;  // ours, and the reference's
+  std::vector<std::pair<std::string, std::string>> names;  // our name and that of the reference
   for (const std::string& own : gpt_parameters()) names.emplace_back(prefix + own, own);
   for (const auto& [own, other] : more) names.emplace_back(own, other);
   for (std::size_t i = 0; i < names.size(); ++i) {
@@ -123,13 +124,13 @@ void expect_reference(const std::string& name, const Objective& loss, const Data
   FAIL() << "the reference has no " << name;
 }
 
-TEST(Dpo, HasPyTorchsLossAndGradient) {
+TEST(Dpo, MatchesPyTorchInLossAndGradient) {
   const System dpo = made("dpo", {{"beta", 0.3}, {"likelihood_weight", 0.2}, {"length", 6}});
   expect_reference("dpo", dpo.objectives[0].loss, two_pairs(), "", {}, true);
 }
 
-/// Each figure of the policy and of what it was, from what both say of the texts.
-TEST(Dpo, ItsFiguresAreThoseOfItsPairs) {
+/// Computes the metrics of a policy and of its reference from their log-probabilities, and compares.
+TEST(Dpo, ItsMetricsAgreeWithThoseComputedFromItsPairs) {
   const System dpo = made("dpo", {{"beta", 0.3}, {"length", 6}, {"texts", 4}});
   const Dataset pairs = two_pairs();
   TrainStep step(dpo.objectives[0].loss, optim::sgd({.lr = 1}), 1);
@@ -171,12 +172,12 @@ TEST(Dpo, ItsFiguresAreThoseOfItsPairs) {
   EXPECT_GT(std::abs(surprise - surprise_before), 1e-3);
 }
 
-TEST(Reward, HasPyTorchsLossAndGradient) {
+TEST(Reward, MatchesPyTorchInLossAndGradient) {
   const System reward = made("reward", {{"language_weight", 0.5}});
   expect_reference("reward", reward.objectives[0].loss, two_pairs(), "gpt/", {{"head/weight", "zhead"}}, false);
 }
 
-/// Texts "\na", "\nab\n", ...: every one that there is, up to `longest` tokens behind the first.
+/// All possible texts "\na", "\nab\n", ... with up to `longest` tokens after the first.
 TextRows all_texts(const data::TextPreprocessing& text, std::int64_t longest) {
   const std::int32_t end = data::end_of_line(text.tokenizer);
   std::vector<std::vector<std::int32_t>> done, open = {{end}};
@@ -221,7 +222,7 @@ class TextPolicyTest : public ::testing::TestWithParam<const char*> {
   State now = state_of(net, 4, 1, 12), before = state_of(net, 4, 2, 12);
 };
 
-/// KL(P || Q) over all texts is the mean, over P's texts, of the sum over their places of the divergences there.
+/// KL(P || Q) over texts equals the mean over P's texts of the sum of the divergences at their positions.
 TEST_P(TextPolicyTest, DivergencesAddUpToThatOfTheDistributionsOfTexts) {
   const TextRows all = all_texts(text, 4);
   const TextSaid said = policy.said(now, before, all);
@@ -240,7 +241,7 @@ TEST_P(TextPolicyTest, DivergencesAddUpToThatOfTheDistributionsOfTexts) {
   EXPECT_NEAR(by_entropies, entropy, 1e-5 * entropy);
 }
 
-/// The form of one place at a time, with its caches, says what the whole text says.
+/// Texts are drawn token by token, with caches; the probabilities to compare with are computed from whole texts.
 TEST_P(TextPolicyTest, TextsAreDrawnByTheirProbabilities) {
   constexpr std::int64_t texts = 6000;
   const TextRows drawn = policy.write(now, {""}, texts, 0, RandomKey{7});
@@ -262,11 +263,11 @@ TEST_P(TextPolicyTest, TextsAreDrawnByTheirProbabilities) {
     chi += (seen - expected) * (seen - expected) / expected;
     cells += 1;
   }
-  EXPECT_EQ(known, texts) << "texts that are none";
+  EXPECT_EQ(known, texts) << "some texts are impossible";
   EXPECT_LT(chi, cells + 5 * std::sqrt(2 * cells)) << cells << " cells";
 }
 
-TEST_P(TextPolicyTest, GoOnFromPromptsWithTheSameBitsForAnyThreads) {
+TEST_P(TextPolicyTest, ContinuesPromptsWithTheSameBitsForAnyThreads) {
   const std::vector<std::string> prompts = {"ab", "", "b"};
   const TextRows one = policy.write(now, prompts, 100, 1, RandomKey{3});
   const TextRows two = TextPolicy(text, net, 5, 2).write(now, prompts, 100, 1, RandomKey{3});
@@ -280,8 +281,8 @@ TEST_P(TextPolicyTest, GoOnFromPromptsWithTheSameBitsForAnyThreads) {
   EXPECT_FALSE(identical(one.tokens, policy.write(now, prompts, 100, 1, RandomKey{4}).tokens));
 }
 
-/// As tokens "\nab\n", "\nabab" and "\nab", with their prompt.
-TEST_P(TextPolicyTest, ATextEndsWhereItsLastTokenSaysSoInTheLastPlaceToo) {
+/// The texts are "\nab\n", "\nabab", "\naba\n" of the full length, and "\na", which is only a prompt.
+TEST_P(TextPolicyTest, ATextEndsIfItsLastTokenIsTheEnd) {
   const TextRows rows{whole({1, 2, 3, 1, 0, 1, 2, 3, 2, 3, 1, 2, 3, 2, 1, 1, 2, 0, 0, 0}, {4, 5}),
                       whole({1, 1, 1, 2}, {4}), whole({4, 5, 5, 2}, {4})};
   EXPECT_TRUE(policy.ends(rows, 0));
@@ -290,13 +291,13 @@ TEST_P(TextPolicyTest, ATextEndsWhereItsLastTokenSaysSoInTheLastPlaceToo) {
   EXPECT_FALSE(policy.ends(rows, 3));
 }
 
-/// Longer than the texts that were trained on, which here have five tokens.
-TEST(TextPolicy, APromptIsCutNowhere) {
+/// The prompt is longer than the texts of the training, which here have five tokens.
+TEST(TextPolicy, ALongPromptIsNotTruncated) {
   const data::TextPreprocessing text{data::Tokenizer::characters("\nab"), 5};
   const nn::GptOptions net{.layers = 1, .width = 8, .heads = 2, .positions = "rotary"};
   const State now = state_of(net, 4, 1, 12);
   const TextRows rows = TextPolicy(text, net, 9, 1).write(now, {"abababa"}, 1, 0, RandomKey{3});
-  ASSERT_EQ(rows.prompt.at(0), 8);  // with what begins a text
+  ASSERT_EQ(rows.prompt.at(0), 8);  // with the token that begins a text
   for (std::int64_t i = 1; i < 8; ++i)
     EXPECT_EQ(rows.tokens.at(i), i % 2 == 1 ? rows.tokens.at(1) : rows.tokens.at(2)) << i;
   EXPECT_NE(rows.tokens.at(1), rows.tokens.at(2));
@@ -305,10 +306,10 @@ TEST(TextPolicy, APromptIsCutNowhere) {
 INSTANTIATE_TEST_SUITE_P(Positions, TextPolicyTest, ::testing::Values("learned", "rotary", "sinusoidal"),
                          [](const auto& test) { return std::string(test.param); });
 
-TEST(TextAdvantages, AreThoseOfTheirDefinition) {
+TEST(TextAdvantages, FollowTheirDefinition) {
   const TextCourse course{.reward = 2, .values = {0.5, 1, -0.5}, .log_ratio = {0.1, -0.2, 0.3}};
   const TextAdvantages to_the_end = advantages_of(course, 0.5, 1);
-  // with lambda = 1 the return is all that comes
+  // with lambda = 1 the return is the sum of all following rewards
   const double rewards[] = {-0.05, 0.1, 2 - 0.15};
   EXPECT_NEAR(to_the_end.returns[0], rewards[0] + rewards[1] + rewards[2], 1e-12);
   EXPECT_NEAR(to_the_end.returns[2], rewards[2], 1e-12);
@@ -320,7 +321,7 @@ TEST(TextAdvantages, AreThoseOfTheirDefinition) {
   EXPECT_NEAR(between.advantage[1], ahead.advantage[1] + 0.9 * ahead.advantage[2], 1e-12);
 }
 
-TEST(DivergenceWeight, RisesBeyondWhatIsWantedAndFallsNoFurtherThanItWas) {
+TEST(DivergenceWeight, RisesAboveTheTargetAndNeverFallsBelowItsFirstValue) {
   EXPECT_NEAR(next_weight(0.2, 8, 8, 0.1), 0.2, 1e-12);
   EXPECT_NEAR(next_weight(0.2, 8.8, 8, 0.1), 0.2 * 1.05, 1e-12);
   EXPECT_NEAR(next_weight(0.2, 80, 8, 0.1), 0.2 * 1.5, 1e-12);
@@ -328,7 +329,7 @@ TEST(DivergenceWeight, RisesBeyondWhatIsWantedAndFallsNoFurtherThanItWas) {
   EXPECT_EQ(next_weight(0.1, 0, 8, 0.1), 0.1);
 }
 
-/// Runs of a gpt and of a reward, as their folders have them.
+/// Writes run folders of a gpt and of a reward.
 class PpoText : public testing::TemporaryFolderTest {
  protected:
   void SetUp() override {
@@ -336,7 +337,7 @@ class PpoText : public testing::TemporaryFolderTest {
     save_run("gpt", six_tokens());
     save_run("reward", six_tokens());
   }
-  /// With parameters of their own; those of the gpt are the reference's.
+  /// Saves a run. The parameters of the gpt are those of the reference.
   void save_run(const std::string& kind, const data::TextPreprocessing& text) const {
     const std::int64_t tokens = text.tokenizer.size();
     const nn::GptOptions net{.layers = 1, .width = 8, .heads = 2, .context = 8};
@@ -363,7 +364,7 @@ class PpoText : public testing::TemporaryFolderTest {
   }
 };
 
-TEST_F(PpoText, HasPyTorchsLossAndGradient) {
+TEST_F(PpoText, MatchesPyTorchInLossAndGradient) {
   Dataset rows;
   const Dataset pairs = two_pairs();
   rows.set("tokens", pairs["chosen"]);
@@ -380,8 +381,8 @@ TEST_F(PpoText, HasPyTorchsLossAndGradient) {
                    {{"value/bias", "zvalue/bias"}, {"value/weight", "zvalue/weight"}}, false);
 }
 
-/// Of the policy that has just begun: no divergence, advantages with mean 0 and deviation 1 over the tokens written.
-TEST_F(PpoText, ACollectionIsTheSameForAnyThreadsAndStartsFromNoDivergence) {
+/// The policy has not been tuned yet, so its divergence is 0. Advantages of written tokens have mean 0 and deviation 1.
+TEST_F(PpoText, ACollectionIsTheSameForAnyThreadsAndStartsWithoutDivergence) {
   const System one = system({{"rows", 40}, {"prompts", OptionList{"a", "bc"}}}),
                two = system({{"rows", 40}, {"prompts", OptionList{"a", "bc"}}}, 2);
   TrainStep step(one.objectives[0].loss, optim::sgd({.lr = 1}), 1);
@@ -411,16 +412,16 @@ TEST_F(PpoText, ACollectionIsTheSameForAnyThreadsAndStartsFromNoDivergence) {
   }
   EXPECT_NEAR(sum / written, 0, 1e-5);
   EXPECT_NEAR(squares / written, 1, 1e-4);
-  // another estimate of the advantages is one of other advantages
+  // another gae_lambda gives other advantages
   const System near = system({{"rows", 40}, {"prompts", OptionList{"a", "bc"}}, {"gae_lambda", 0.}});
   EXPECT_FALSE(identical(first.rows["advantage"], near.own_rows->collect(state, {.seed = 4}).rows["advantage"]));
-  // with less divergence than is wanted the weight is still what it was at first
+  // below the target of the divergence, the weight stays at its first value
   const Collection next = one.own_rows->collect(state, {.last = &first, .number = 1, .seed = 4});
   EXPECT_EQ(next.metrics[2].second, 0.1) << next.metrics[2].first;
   EXPECT_FALSE(identical(first.rows["tokens"], next.rows["tokens"]));
 }
 
-TEST_F(PpoText, RefusesRunsThatDoNotGoTogetherAndThoseThatChanged) {
+TEST_F(PpoText, RefusesRunsThatDoNotFitTogetherAndChangedRuns) {
   const OptionMap whole = options();
   const auto refused = [&](const auto& make, const std::string& why) {
     try {
@@ -440,7 +441,7 @@ TEST_F(PpoText, RefusesRunsThatDoNotGoTogetherAndThoseThatChanged) {
   refused([&] { (void)row().make({.threads = 1}, whole); }, "its parameters have changed");
 }
 
-/// But for the report, whose metrics have names.
+/// Except in the report, which allocates the names of its metrics.
 TEST(Preferences, AStepAllocatesNothing) {
   for (const auto& [kind, options] : {std::pair<const char*, OptionMap>{"dpo", {{"length", 6}}}, {"reward", {}}}) {
     const System system = made(kind, options);

@@ -1,4 +1,4 @@
-// Reversing padded sequences: by a product and by a gather alike.
+// Reversing padded sequences, in both implementations: a product for short ones and a gather for long ones.
 
 #include "system/reversal.hpp"
 
@@ -10,7 +10,7 @@
 namespace thalweg {
 namespace {
 
-TEST(Reversal, TurnsTheStepsThatCountHoweverMany) {
+TEST(Reversal, ReversesTheStepsBeforeThePadding) {
   for (const std::int64_t steps : {std::int64_t{7}, Reversal::longest + 1}) {
     const std::int64_t batch = 3, width = 2;
     const Tensor x = random_normal({batch, steps, width}, 1);

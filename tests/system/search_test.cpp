@@ -19,7 +19,7 @@ std::unique_ptr<Environment> game_of(const std::string& name, std::initializer_l
   return game;
 }
 
-/// A net that knows nothing: every legal action alike, every position even.
+/// A net without knowledge: all legal actions are equally likely, and every position has value 0.
 NamedVars ignorant(const Scope& s, const Batch& b) {
   const Var zero = s.parameter("zero", {1}, {});
   return {{"log_probabilities", log_softmax(masked(b["legal"] * 0 + zero, b["legal"]))},
@@ -37,7 +37,7 @@ struct Ignorant {
   }
 };
 
-TEST(Search, FindsTheMoveThatWinsAndTheOnlyOneThatDoesNotLose) {
+TEST(Search, FindsAWinningMoveAndTheOnlyDefence) {
   const Ignorant net;
   const auto wins = game_of("connect_four", {3, 0, 3, 0, 3, 1}), defends = game_of("connect_four", {3, 0, 3, 0, 3});
   const Environment* const both[] = {wins.get(), defends.get()};
@@ -48,7 +48,8 @@ TEST(Search, FindsTheMoveThatWinsAndTheOnlyOneThatDoesNotLose) {
   EXPECT_EQ(best_by_playouts(*defends, 1000, RandomKey{1}), 3);
 }
 
-/// Of get_sequence_of_considered_visits in DeepMind's mctx (seq_halving.py), by hand.
+/// The expected values were computed by hand from get_sequence_of_considered_visits in DeepMind's mctx
+/// (seq_halving.py).
 TEST(Search, ComparesActionsBySequentialHalving) {
   using Visits = std::vector<std::int64_t>;
   EXPECT_EQ(considered_visits(4, 16), (Visits{0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5}));
@@ -58,7 +59,7 @@ TEST(Search, ComparesActionsBySequentialHalving) {
   EXPECT_EQ(considered_visits(8, 3), (Visits{0, 0, 0}));
 }
 
-/// A net that says of a position what its stones add up to: of log-probabilities and of the value.
+/// A net whose value is a weighted sum over the stones of a position; its log-probabilities depend only on the action.
 NamedVars weighing(const Scope& s, const Batch& b) {
   const Var zero = s.parameter("zero", {1}, {}), stones = reshape(b["observation"], {b.rows(), 18});
   std::vector<float> weights(18), actions(9);
@@ -69,7 +70,7 @@ NamedVars weighing(const Scope& s, const Batch& b) {
   return {{"log_probabilities", log_softmax(masked(logits, b["legal"]))}, {"value", sum_of}};
 }
 
-/// One visit of each action is the net's word on the position behind it, and so the policy is of closed form.
+/// With one visit per action, its score is the net's value of the next position, so the policy has a closed form.
 TEST(Search, ImprovesThePolicyByTheScores) {
   const Adviser adviser(weighing, 1);
   Dataset rows;
@@ -101,7 +102,7 @@ TEST(Search, ImprovesThePolicyByTheScores) {
   EXPECT_EQ(trees[0].best(), static_cast<std::int64_t>(highest));
 }
 
-TEST(Search, TakesEachSimulationOnce) {
+TEST(Search, TakesAsManySimulationsAsRequested) {
   const Ignorant net;
   for (const std::int64_t simulations : {2, 7, 50}) {
     Tree trees[] = {Tree(*game_of("connect_four"), {.simulations = simulations})};
@@ -112,7 +113,7 @@ TEST(Search, TakesEachSimulationOnce) {
   }
 }
 
-TEST(Search, DrawsByThePolicyWhereItIsGivenAKey) {
+TEST(Search, DrawsFromThePolicyIfItHasAKey) {
   const Ignorant net;
   Evaluations memory(net.adviser, net.state);
   const auto start = game_of("connect_four");
@@ -130,7 +131,7 @@ TEST(Search, DrawsByThePolicyWhereItIsGivenAKey) {
   }
 }
 
-/// From any position of tic-tac-toe: what a search takes for known is so.
+/// In any position of tic-tac-toe, an outcome that the search regards as known is right.
 TEST(Search, KnowsOutcomesThatTheRulesDecide) {
   const Ignorant net;
   Evaluations memory(net.adviser, net.state);
@@ -158,7 +159,7 @@ TEST(Search, KnowsOutcomesThatTheRulesDecide) {
   EXPECT_GT(all, 120);
 }
 
-TEST(Search, EndsWhereItIsStopped) {
+TEST(Search, EndsWhenItIsStopped) {
   const Ignorant net;
   Evaluations memory(net.adviser, net.state);
   int asked = 0;
@@ -172,7 +173,7 @@ TEST(Search, SolvesTicTacToe) {
   const auto start = game_of("tic_tac_toe");
   const auto solved = Solved::of(*start, 10'000);
   ASSERT_TRUE(solved);
-  EXPECT_EQ(solved->best_actions(*start).size(), 9u);  // all are drawn
+  EXPECT_EQ(solved->best_actions(*start).size(), 9u);  // every opening leads to a draw
   EXPECT_EQ(solved->best_actions(*game_of("tic_tac_toe", {0})), (std::vector<std::int64_t>{4}));
   EXPECT_EQ(solved->best_actions(*game_of("tic_tac_toe", {0, 4, 8})), (std::vector<std::int64_t>{1, 3, 5, 7}));
   EXPECT_FALSE(Solved::of(*game_of("connect_four"), 10'000));
@@ -188,10 +189,10 @@ TEST(Search, OpeningsAreDistinct) {
     known.insert(key_of(*opening));
   }
   EXPECT_EQ(known.size(), 100u);
-  EXPECT_EQ(random_openings(*game_of("tic_tac_toe"), 100, 1, RandomKey{1}).size(), 9u);  // there are no more
+  EXPECT_EQ(random_openings(*game_of("tic_tac_toe"), 100, 1, RandomKey{1}).size(), 9u);  // there are only nine openings
 }
 
-TEST(Search, PointsAreThoseOfTheFirstWhicheverPlayerItIs) {
+TEST(Search, PointsAreThoseOfTheFirstSideWhicheverPlayerItIs) {
   const auto solved = *Solved::of(*game_of("tic_tac_toe"), 10'000);
   const Side perfect = [&](Positions positions, std::span<const std::int64_t>) {
     std::vector<std::int64_t> actions;
@@ -213,7 +214,7 @@ TEST(Search, PointsAreThoseOfTheFirstWhicheverPlayerItIs) {
   }
 }
 
-TEST(Acting, AnActionIsDrawnByItsProbability) {
+TEST(Acting, ActionsAreDrawnWithTheirProbabilities) {
   const auto game = game_of("tic_tac_toe", {0});
   std::vector<float> log_probabilities(9, std::log(0.1f));
   log_probabilities[4] = std::log(0.3f);

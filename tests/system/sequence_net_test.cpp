@@ -1,5 +1,5 @@
-// The net of sequences: one place at a time as all at once, padding that changes nothing, and errors counted in a graph
-// as the host counts them.
+// The net of the system `sequences`: decoding token by token agrees with decoding all at once, padding changes nothing,
+// and edit distances in a graph agree with those of the host.
 
 #include "system/sequence_net.hpp"
 
@@ -18,7 +18,7 @@
 namespace thalweg {
 namespace {
 
-/// Tokens of 1 to `tokens` - 1, of each row a length of its own, zeros behind it.
+/// Random tokens from 1 to `tokens` - 1; each row has another length and is padded with zeros.
 Tensor drawn(std::int64_t rows, std::int64_t width, std::int64_t tokens, std::uint64_t seed) {
   Tensor all({rows, width}, i32);
   const RandomKey key = RandomKey{seed}.fold("tokens");
@@ -40,7 +40,7 @@ std::vector<std::int32_t> tokens_of(const Tensor& rows, std::int64_t row) {
   return tokens;
 }
 
-TEST(EditDistances, AreThoseThatTheHostCounts) {
+TEST(EditDistances, AgreeWithThoseOfTheHost) {
   for (const std::int64_t tokens : {2, 3, 6}) {
     const Tensor written = drawn(60, 7, tokens, 1), targets = drawn(60, 5, tokens, 2);
     const Tensor found = evaluate([](const std::vector<Var>& x) { return std::vector{edit_distances(x[0], x[1])}; },
@@ -50,7 +50,7 @@ TEST(EditDistances, AreThoseThatTheHostCounts) {
   }
 }
 
-TEST(PlacesThatCount, EndBehindTheFirstZero) {
+TEST(PlacesThatCount, EndAfterTheFirstZero) {
   const Tensor tokens = Tensor::from(std::vector<std::int32_t>{3, 1, 0, 0, 0, 0, 0, 0}, {2, 4});
   const auto found = evaluate(
       [](const std::vector<Var>& x) {
@@ -88,8 +88,8 @@ class Net : public ::testing::Test {
   const State state = state_of();
 };
 
-/// A token at a time, the carry handed on, gives the logits of all at once.
-TEST_F(Net, DecodesOnePlaceAtATimeAsAllAtOnce) {
+/// Decoding one token at a time with a carried state gives the logits of all tokens at once.
+TEST_F(Net, DecodesTokenByTokenAsAllAtOnce) {
   const Apply both([this](Scope s, const Batch& b) {
     SequenceNet::Memory memory = net.encode(s, b["input"], b["length"]), steps = memory;
     const Var before = shifted(b["target"]), whole = net.decode(s, memory, before);
@@ -102,7 +102,7 @@ TEST_F(Net, DecodesOnePlaceAtATimeAsAllAtOnce) {
     EXPECT_NEAR(found[0].second.at(i), found[1].second.at(i), 2e-6);
 }
 
-TEST_F(Net, WhatFillsASourceUpChangesNothing) {
+TEST_F(Net, PaddingOfASourceChangesNothing) {
   const Apply logits([this](Scope s, const Batch& b) {
     SequenceNet::Memory memory = net.encode(s, b["input"], b["length"]);
     return net.decode(s, memory, shifted(b["target"]));
@@ -121,7 +121,7 @@ TEST_F(Net, WhatFillsASourceUpChangesNothing) {
   }
 }
 
-/// What is written is the likeliest token behind what was written before it, and nothing behind an end.
+/// Each written token is the likeliest one after the tokens before it, and nothing follows an end.
 TEST_F(Net, WritesTheLikeliestTokenEachTime) {
   const Apply written([this](Scope s, const Batch& b) {
     const SequenceNet::Memory memory = net.encode(s, b["input"], b["length"]);

@@ -1,4 +1,4 @@
-// What is measured of texts and pairs, against what can be counted by hand.
+// Metrics of texts and of pairs, against values computed by hand, and the scatter plot of pairs.
 
 #include "system/text_figures.hpp"
 
@@ -15,7 +15,7 @@
 namespace thalweg {
 namespace {
 
-/// Rows of tokens, of which so many count, behind one that is given.
+/// Rows of these tokens after a prompt of one token.
 TextRows texts(const std::vector<std::vector<std::int32_t>>& all) {
   constexpr std::int64_t length = 8;
   const auto rows = std::ssize(all);
@@ -29,14 +29,14 @@ TextRows texts(const std::vector<std::vector<std::int32_t>>& all) {
   return made;
 }
 
-TEST(DistinctRuns, AreCountedOverAllTextsWithoutWhatIsGiven) {
+TEST(DistinctRuns, AreCountedOverAllTextsWithoutPrompts) {
   EXPECT_EQ(distinct_runs(texts({{2, 3, 4, 5}})), 1);                          // 234, 345
   EXPECT_EQ(distinct_runs(texts({{2, 2, 2, 2, 2}})), 1. / 3);                  // 222 three times
   EXPECT_EQ(distinct_runs(texts({{2, 3, 4}, {2, 3, 4}, {3, 4, 2}})), 2. / 3);  // 234 twice, 342
-  EXPECT_EQ(distinct_runs(texts({{2, 3}, {4}})), 0);                           // none is that long
+  EXPECT_EQ(distinct_runs(texts({{2, 3}, {4}})), 0);                           // no text has three tokens
 }
 
-TEST(MarginMetrics, CountWhatIsAboveZeroAndHalfOfWhatIsThere) {
+TEST(MarginMetrics, CountPositiveMarginsAndHalfOfTheZeros) {
   const double margins[] = {2, -1, 0, 800};
   const Metrics found = margin_metrics(margins, "ordered right");
   ASSERT_EQ(found.size(), 2U);
@@ -55,7 +55,7 @@ class ScatterTest : public testing::TemporaryFolderTest {
   }
 };
 
-TEST_F(ScatterTest, ItsBordersAreTheWholeNumbersAroundZeroAndAllPoints) {
+TEST_F(ScatterTest, ItsLimitsAreTheIntegersAroundZeroAndAllPoints) {
   const ScatterSeries series[] = {{.points = {{0.2, 1.5}, {2.3, -0.4}, {NAN, 7}, {9, INFINITY}}, .colour = {1, 0, 0}},
                                   {.points = {}, .colour = {0, 1, 0}}};
   const Scatter made = scatter(series);
@@ -69,7 +69,7 @@ TEST_F(ScatterTest, ItsBordersAreTheWholeNumbersAroundZeroAndAllPoints) {
   EXPECT_EQ(pixels(none).shape(), pixels(made).shape());
 }
 
-/// The mean of these points is the middle, where a cross is; there is a dot at each, and white elsewhere.
+/// The picture has a dot at each point, a cross at their mean, which is the middle, and is white elsewhere.
 TEST_F(ScatterTest, HasADotAtEachPointAndACrossAtTheMean) {
   const ScatterSeries series[] = {{.points = {{0.1, 0.1}, {0.9, 0.9}}, .colour = {1, 0, 0}}};
   const Tensor picture = pixels(scatter(series));

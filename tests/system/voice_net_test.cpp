@@ -1,4 +1,4 @@
-// The net of a voice: durations that add up, and sounds that what lies behind them does not change.
+// The net of the system `voice`: durations add up to the number of frames, and padding changes nothing.
 
 #include "system/voice_net.hpp"
 
@@ -65,15 +65,15 @@ TEST_F(VoiceNetTest, DurationsOfTheAlignmentAddUpToTheFrames) {
   for (std::int64_t i = 0; i < 6; ++i) {
     first += lasts.at(i);
     second += lasts.at(6 + i);
-    EXPECT_GE(lasts.at(i), 1 - 1e-4) << "each token is visited";
+    EXPECT_GE(lasts.at(i), 1 - 1e-4) << "the alignment visits each token";
   }
   EXPECT_NEAR(first, 12, 1e-4);
   EXPECT_NEAR(second, 7, 1e-4);
-  for (std::int64_t i = 4; i < 6; ++i) EXPECT_NEAR(lasts.at(6 + i), 0, 1e-6) << "behind the end of the text";
+  for (std::int64_t i = 4; i < 6; ++i) EXPECT_NEAR(lasts.at(6 + i), 0, 1e-6) << "after the end of the text";
 }
 
-/// With as many frames as tokens there is one path.
-TEST_F(VoiceNetTest, WhereOnePathFitsEachTokenLastsOneStep) {
+/// With as many frames as tokens there is only one alignment.
+TEST_F(VoiceNetTest, WithAsManyFramesAsTokensEachTokenLastsOneFrame) {
   Dataset rows = rows_of(4, 12);
   rows.set("frames", Tensor::of({6, 4}));
   const Tensor lasts = durations(rows);
@@ -83,7 +83,7 @@ TEST_F(VoiceNetTest, WhereOnePathFitsEachTokenLastsOneStep) {
   }
 }
 
-TEST_F(VoiceNetTest, WhatLiesBehindTheEndsChangesNothing) {
+TEST_F(VoiceNetTest, PaddingChangesNothing) {
   const Tensor some = spoken(rows_of(4, 12)), more = spoken(rows_of(9, 20));
   const Tensor lasts = durations(rows_of(4, 12)), longer = durations(rows_of(9, 20));
   for (std::int64_t row = 0; row < 2; ++row) {

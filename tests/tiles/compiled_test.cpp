@@ -1,5 +1,5 @@
-// Compiled loops against the micro-ops that they stand for, bit for bit: every op, numbers and arrays in every place,
-// lengths around a vector and around a tile, values that are special.
+// Compiled loops against the micro-ops that they replace, bit for bit: every op, numbers and arrays as every operand,
+// lengths around those of a vector and of a tile, and special values.
 
 #include <gtest/gtest.h>
 
@@ -15,7 +15,7 @@
 namespace thalweg {
 namespace {
 
-/// The rows of the table that say they have machine code.
+/// The rows of the table that have machine code.
 std::vector<const MicroOp*> arithmetic_ops() {
   std::vector<const MicroOp*> ops;
   for (const MicroOp& op : micro_ops()) {
@@ -38,7 +38,7 @@ std::vector<T> values(std::size_t n, unsigned seed) {
   return all;
 }
 
-/// Inputs of a tile program, as long as it is or one number each, and what comes out of it.
+/// A tile program with its inputs, each an array or a single number.
 template <class T>
 struct Site {
   TileProgram program;
@@ -58,7 +58,8 @@ struct Site {
   std::vector<std::vector<T>> run(bool compile) {
     program.compile = compile;
     const Kernel kernel = make_tile_kernel(program);
-    const std::vector<T> untouched(static_cast<std::size_t>(program.outer) + 1, T(77));  // one more than is written
+    const std::vector<T> untouched(static_cast<std::size_t>(program.outer) + 1,
+                                   T(77));  // one more element than is written
     std::vector<std::vector<T>> results(program.stores.size(), untouched);
     std::vector<const std::byte*> in;
     std::vector<std::byte*> out;
@@ -101,7 +102,7 @@ void every_op() {
   }
 }
 
-/// What a formula is made of, when it runs on symbols.
+/// A formula that is called with symbols records its instructions.
 TEST(Compiled, AFormulaIsRecordedAsInstructions) {
   const VectorFormula& formula = find_micro_op("mul_add")->formula();
   EXPECT_EQ(formula.operands, 3);
@@ -113,7 +114,7 @@ TEST(Compiled, AFormulaIsRecordedAsInstructions) {
   EXPECT_EQ(formula.result, 4);
 }
 
-/// A function of dozens of instructions has none.
+/// Functions that need dozens of instructions have no machine code.
 TEST(Compiled, OnlyArithmeticClaimsMachineCode) {
   for (const char* name : {"copy", "add", "relu", "where", "clamp", "blend_square"})
     EXPECT_TRUE(find_micro_op(name)->is_arithmetic()) << name;
@@ -123,7 +124,7 @@ TEST(Compiled, OnlyArithmeticClaimsMachineCode) {
 TEST(Compiled, EveryMicroOpInF32) { every_op<float>(); }
 TEST(Compiled, EveryMicroOpInF64) { every_op<double>(); }
 
-/// Chains that need more registers than there are, and steps that have no code between them.
+/// Random chains of steps that need more registers than the CPU has, with steps between them that have no machine code.
 template <class T>
 void random_chains() {
   const std::vector<const MicroOp*> ops = arithmetic_ops();
@@ -138,7 +139,7 @@ void random_chains() {
       const MicroOp* op = ops[static_cast<std::size_t>(below(ops.size()))];
       if (below(12) == 0) op = find_micro_op("tanh");
       TileProgram::Step step{op, {0, 0, 0, 0}};
-      // the first operand is never a number: a step on numbers alone is none of a tile
+      // the first operand is never a number, because tiles contain no steps on numbers only
       step.registers[0] = below(2) == 0 || s == 0 ? 0 : loads + below(static_cast<std::size_t>(s));
       for (std::size_t i = 1; i < 4; ++i) step.registers[i] = below(static_cast<std::size_t>(loads + s));
       site.program.steps.push_back(step);
@@ -155,7 +156,7 @@ void random_chains() {
 TEST(Compiled, RandomChainsInF32) { random_chains<float>(); }
 TEST(Compiled, RandomChainsInF64) { random_chains<double>(); }
 
-TEST(Compiled, IsWhatRunsOnCpusThatHaveIt) {
+TEST(Compiled, CodeRunsOnCpusThatSupportIt) {
   const bool wide = instruction_set() == "AVX2" || instruction_set() == "AVX3";
   EXPECT_EQ(TileCode::is_available(), wide);
   Site<float> site(100, {false, true}, 1);
@@ -164,7 +165,7 @@ TEST(Compiled, IsWhatRunsOnCpusThatHaveIt) {
     site.program.steps.push_back({find_micro_op(name), {site.program.steps.empty() ? 0 : last, 1, 0, 0}});
   }
   site.program.stores.push_back({5, 0, {}});
-  EXPECT_EQ(plan_tiles(site.program).compiled_loops(), wide ? 2 : 0);  // before tanh, and behind it
+  EXPECT_EQ(plan_tiles(site.program).compiled_loops(), wide ? 2 : 0);  // one before tanh and one after it
   site.program.compile = false;
   EXPECT_EQ(plan_tiles(site.program).compiled_loops(), 0);
 }

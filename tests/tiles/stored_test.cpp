@@ -1,4 +1,4 @@
-// Tiles that load and store bf16: what they compute is what f32 tiles compute of the same numbers.
+// Tiles that load and store bf16 compute the same as f32 tiles on the same numbers.
 
 #include <gtest/gtest.h>
 
@@ -21,7 +21,7 @@ Tensor rounded(const Tensor& x) {
   return y;
 }
 
-/// (a * b, tanh(a * b)) of views of two inputs; the second result is stored.
+/// (a * b, tanh(a * b)) for views of two inputs; `output` is the stored type of the second result.
 TileProgram program_of(const View& a, const View& b, Stored inputs, Stored output) {
   TileProgram program;
   program.outer = a.shape.size();
@@ -31,7 +31,7 @@ TileProgram program_of(const View& a, const View& b, Stored inputs, Stored outpu
   return program;
 }
 
-/// Runs a kernel as it is, or bound to its addresses.
+/// Runs a kernel directly, or bound to its addresses.
 void run(const Kernel& kernel, std::vector<const std::byte*> inputs, std::vector<std::byte*> outputs, bool bind) {
   Workers workers(2);
   const KernelCall call{outputs.data(), inputs.data(), nullptr, workers};
@@ -44,7 +44,7 @@ const std::byte* bytes(const std::vector<T>& values) {
   return reinterpret_cast<const std::byte*>(values.data());
 }
 
-TEST(StoredTiles, ComputeWhatTilesOfTheSameNumbersCompute) {
+TEST(StoredTiles, ComputeTheSameAsF32TilesOfTheSameNumbers) {
   for (const std::int64_t rows : {1, 7, 300, 90'000 / 40}) {
     const std::int64_t columns = 40, n = rows * columns;
     const Tensor a = random_normal({rows, columns}, 1), b = random_normal({rows, columns}, 2);
@@ -72,7 +72,7 @@ TEST(StoredTiles, ComputeWhatTilesOfTheSameNumbersCompute) {
   }
 }
 
-TEST(StoredTiles, MayOverwriteWhatTheyRead) {
+TEST(StoredTiles, MayOverwriteTheirInputs) {
   for (const std::int64_t n : {100, 5000, 100'000}) {
     const Tensor a = random_normal({n}, 1);
     std::vector<Bf16> values = narrowed(a);
@@ -91,7 +91,7 @@ TEST(StoredTiles, MayOverwriteWhatTheyRead) {
   }
 }
 
-TEST(StoredTiles, ReduceWhatIsStored) {
+TEST(StoredTiles, ReduceStoredValues) {
   for (const std::int64_t columns : {3, 500, 9000}) {
     for (const bool along_rows : {true, false}) {
       const std::int64_t rows = 30;
@@ -116,7 +116,7 @@ TEST(StoredTiles, ReduceWhatIsStored) {
   }
 }
 
-TEST(StoredTiles, TheRoundingStepIsTheDefinition) {
+TEST(StoredTiles, TheRoundingStepFollowsTheDefinition) {
   std::vector<float> x;
   for (std::uint32_t upper = 0; upper < 0x10000; upper += 3) {
     for (const std::uint32_t lower : {0U, 1U, 0x7fffU, 0x8000U, 0x8001U, 0xffffU})

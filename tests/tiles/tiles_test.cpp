@@ -1,4 +1,4 @@
-// Tile programs against plain loops: inputs that repeat, sums with many running values.
+// Tile programs against plain loops: inputs that are broadcast, and the fixed order of sums.
 
 #include <gtest/gtest.h>
 
@@ -40,8 +40,8 @@ class Tiles : public testing::Test {};
 using Types = testing::Types<float, double>;
 TYPED_TEST_SUITE(Tiles, Types);
 
-/// (samples, places, channels) times a row of channels for each sample.
-TYPED_TEST(Tiles, RowsOfEachSampleAreRepeatedOverItsPlaces) {
+/// (samples, places, channels) times (samples, 1, channels).
+TYPED_TEST(Tiles, RowsOfEachSampleAreBroadcastOverItsPlaces) {
   using T = TypeParam;
   for (const std::int64_t channels : {1, 3, 8, 64, 200}) {
     for (const std::int64_t places : {1, 5, 100, 1023}) {
@@ -67,7 +67,7 @@ TYPED_TEST(Tiles, RowsOfEachSampleAreRepeatedOverItsPlaces) {
   }
 }
 
-/// What the design says a sum is: running values by the place in the row, folded by halves, blocks in order.
+/// A sum by the rule of the design: running values by the place in the row, folded in halves, then blocks in order.
 template <class T>
 T sum_by_the_rule(const std::vector<T>& x) {
   const auto n = static_cast<std::int64_t>(x.size());
@@ -89,7 +89,7 @@ T sum_by_the_rule(const std::vector<T>& x) {
   return static_cast<T>(total);
 }
 
-TYPED_TEST(Tiles, ASumRoundsByItsLengthAlone) {
+TYPED_TEST(Tiles, TheRoundingOfASumDependsOnlyOnItsLength) {
   using T = TypeParam;
   for (const std::int64_t n : {1, 7, 16, 100, 128, 129, 256, 257, 300, 512, 513, 4096, 4097, 20000}) {
     const std::vector<T> x = numbers<T>(n, 3);
@@ -105,14 +105,14 @@ TYPED_TEST(Tiles, ASumRoundsByItsLengthAlone) {
     EXPECT_EQ(sum, sum_by_the_rule(x)) << n;
     program.steps = {{find_micro_op("square"), {0, 0, 0, 0}}};
     program.reductions[0].reg = 1;
-    EXPECT_TRUE(plan_tiles(program).steps.empty());  // squared as they are added
+    EXPECT_TRUE(plan_tiles(program).steps.empty());  // the sum squares its terms, without a step
     run<T>(program, {x.data()}, &of_squares);
     EXPECT_EQ(of_squares, sum_by_the_rule(squares)) << n;
   }
 }
 
-/// exp(x * y) and y^x of two numbers, one of them of the other type: steps that are machine code, vectors and functions
-/// of a number.
+/// exp(x * y) - y^x and its parts for two numbers, one of them of the other dtype. The steps are of all kinds: machine
+/// code, vector loops and functions of one number.
 template <class T>
 TileProgram program_of_numbers() {
   const DType other = dtype<T>() == f32 ? f64 : f32;
@@ -128,7 +128,7 @@ TileProgram program_of_numbers() {
   return program;
 }
 
-TYPED_TEST(Tiles, OfANumberWriteNoMoreThanIt) {
+TYPED_TEST(Tiles, OfASingleNumberWriteOnlyThatNumber) {
   using T = TypeParam;
   const Kernel kernel = make_tile_kernel(program_of_numbers<T>());
   ASSERT_TRUE(kernel.bind);
@@ -156,15 +156,15 @@ TYPED_TEST(Tiles, OfANumberWriteNoMoreThanIt) {
   }
 }
 
-TEST(MicroOps, ThatCallAFunctionOfANumberSaySo) {
+TEST(MicroOps, ThatCallAFunctionOfOneNumberAreMarked) {
   EXPECT_TRUE(find_micro_op("pow")->by_number);
   EXPECT_TRUE(find_micro_op("atan")->by_number);
   EXPECT_FALSE(find_micro_op("exp")->by_number);
   EXPECT_FALSE(find_micro_op("mul")->by_number);
 }
 
-/// Down columns a block of rows is added one row after another, and blocks in f64, however many columns there are.
-TYPED_TEST(Tiles, SumsOfColumnsRoundByTheirRowsAlone) {
+/// In the sum of a column, the rows of a block are added in order, and the blocks in f64, for any number of columns.
+TYPED_TEST(Tiles, TheRoundingOfColumnSumsDependsOnlyOnTheNumberOfRows) {
   using T = TypeParam;
   for (const std::int64_t columns : {2, 3, 8, 16, 31, 32, 33, 64, 100, 129, 3000}) {
     for (const std::int64_t rows : {std::int64_t{1}, std::int64_t{7}, 2 * reduce_block_rows + 3}) {

@@ -29,16 +29,16 @@ TEST(Baseline, TheBestConstantOfValuesIsTheirMean) {
   EXPECT_EQ(all[0].name, "constant");
   EXPECT_NEAR(all[0].training_loss, variance, 1e-3 * variance);
   EXPECT_EQ(all[1].name, "linear");
-  EXPECT_LT(all[1].training_loss, 1e-3 * variance);  // the data are a line
+  EXPECT_LT(all[1].training_loss, 1e-3 * variance);  // the target is linear in the input
 }
 
-TEST(Baseline, TheBestConstantOfAnotherLossIsItsOwn) {
+TEST(Baseline, TheBestConstantDependsOnTheLoss) {
   Dataset data = line_of(200);
   Tensor skewed({200, 1});
   for (std::int64_t i = 0; i < 150; ++i) skewed.set(i, 1);
   for (std::int64_t i = 150; i < 200; ++i) skewed.set(i, 9);
   data.set("target", skewed);
-  // of the absolute error it is the median, 1
+  // for the absolute error it is the median, 1
   EXPECT_NEAR(baselines_of(loss::mae, 1, data, false, 1).front().training_loss, 2, 0.02);
 }
 

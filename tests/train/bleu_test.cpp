@@ -1,4 +1,4 @@
-// BLEU against NLTK's, and by hand.
+// BLEU against NLTK, and against values computed by hand.
 
 #include "thalweg/thalweg.hpp"
 
@@ -16,7 +16,7 @@ using Tokens = std::vector<std::int32_t>;
 
 BleuCounts counts_of(const Tokens& written, const Tokens& reference) { return bleu_counts(written, reference); }
 
-TEST(Bleu, IsWhatNltkComputesOfACorpus) {
+TEST(Bleu, MatchesNltk) {
   const nlohmann::json cases = testing::reference("bleu");
   ASSERT_GE(cases.size(), 13U);
   for (const nlohmann::json& one : cases) {
@@ -26,25 +26,25 @@ TEST(Bleu, IsWhatNltkComputesOfACorpus) {
   }
 }
 
-/// Papineni et al. 2002, section 2.1: of seven times "the" two count, as often as the reference has it.
-TEST(Bleu, ARunCountsAsOftenAsTheReferenceHasIt) {
+/// Papineni et al. 2002, section 2.1: of seven times "the" only two count, because the reference has it twice.
+TEST(Bleu, CountsOfNgramsAreClippedToThoseOfTheReference) {
   const BleuCounts counts = counts_of({1, 1, 1, 1, 1, 1, 1}, {1, 2, 3, 4, 1, 5});
   EXPECT_EQ(counts.matches, (std::array<std::int64_t, 4>{2, 0, 0, 0}));
   EXPECT_EQ(counts.written, (std::array<std::int64_t, 4>{7, 6, 5, 4}));
   EXPECT_EQ(counts.bleu(), 0);
 }
 
-TEST(Bleu, WhatIsShorterThanTheReferencePaysForIt) {
+TEST(Bleu, OutputsShorterThanTheReferenceArePenalised) {
   const Tokens whole = {1, 2, 3, 4, 5, 6, 7, 8};
   EXPECT_EQ(counts_of(whole, whole).bleu(), 1);
   EXPECT_DOUBLE_EQ(counts_of({1, 2, 3, 4, 5}, whole).bleu(), std::exp(1 - 8. / 5));
   EXPECT_EQ(counts_of({}, whole).bleu(), 0);
 }
 
-TEST(Bleu, IsUndefinedWhereNothingIsLongEnoughToBeARun) {
+TEST(Bleu, IsUndefinedIfNoOutputIsLongEnough) {
   EXPECT_TRUE(std::isnan(counts_of({1, 2}, {1, 2}).bleu()));
   EXPECT_TRUE(std::isnan(BleuCounts{}.bleu()));
-  EXPECT_EQ(counts_of({1, 2}, {2, 1}).bleu(), 0) << "no pair of them is in the reference";
+  EXPECT_EQ(counts_of({1, 2}, {2, 1}).bleu(), 0) << "no bigram is in the reference";
   BleuCounts both = counts_of({1, 2}, {1, 2});
   both += counts_of({1, 2, 3, 4}, {1, 2, 3, 4});
   EXPECT_EQ(both.bleu(), 1);

@@ -1,4 +1,4 @@
-// Trainings that make their own rows.
+// Trainings that collect their own rows, as by reinforcement learning.
 
 #include <gtest/gtest.h>
 
@@ -24,7 +24,7 @@ Dataset blank() {
   return rows;
 }
 
-/// Rows that follow from the state, from the number of the collection, and from what the last one kept.
+/// Makes rows that depend on the state, the number of the collection, and what the last collection kept.
 Collection collected(const State& state, const CollectRequest& request) {
   const double weight = state.parameter("output/weight").at(0);
   const double before = request.last ? request.last->kept.at(0).second.item() : 0;
@@ -40,7 +40,7 @@ FitOptions options() { return {.epochs = 6, .batch_size = 8, .collect = collecte
 
 class CollectTest : public TemporaryFolderTest {};
 
-TEST_F(CollectTest, RowsAreMadeFromTheStateBeforeEveryPassesEpochs) {
+TEST_F(CollectTest, RowsAreCollectedFromTheCurrentStateEveryPassesEpochs) {
   std::vector<std::int64_t> numbers, steps;
   FitOptions each = options();
   each.collect = [&](const State& state, const CollectRequest& request) {
@@ -62,7 +62,7 @@ TEST_F(CollectTest, RowsAreMadeFromTheStateBeforeEveryPassesEpochs) {
   }
 }
 
-TEST_F(CollectTest, ARunThatWasStoppedAnywhereEndsWithTheSameBits) {
+TEST_F(CollectTest, ARunThatWasStoppedAnywhereResumesWithTheSameBits) {
   Trainer whole = trainer();
   whole.fit(blank(), options());
   for (std::int64_t stop = 1; stop < 18; ++stop) {
@@ -78,7 +78,7 @@ TEST_F(CollectTest, ARunThatWasStoppedAnywhereEndsWithTheSameBits) {
   }
 }
 
-TEST_F(CollectTest, ACollectionThatAStopCutShortIsMadeAgain) {
+TEST_F(CollectTest, AnInterruptedCollectionIsMadeAgain) {
   Trainer whole = trainer();
   whole.fit(blank(), options());
   for (const std::int64_t cut : {0, 1, 2}) {
@@ -102,7 +102,7 @@ TEST_F(CollectTest, ACollectionThatAStopCutShortIsMadeAgain) {
   }
 }
 
-TEST_F(CollectTest, RowsThatWereNotAnnouncedAreRefused) {
+TEST_F(CollectTest, RowsThatDifferFromTheDeclaredOnesAreRefused) {
   FitOptions wrong = options();
   wrong.collect = [](const State& state, const CollectRequest& request) {
     Collection rows = collected(state, request);
@@ -121,7 +121,7 @@ TEST_F(CollectTest, RowsThatWereNotAnnouncedAreRefused) {
   EXPECT_THROW(trainer().fit(blank(), wrong), UsageError);
 }
 
-TEST_F(CollectTest, ADamagedCollectionIsPassedOver) {
+TEST_F(CollectTest, ADamagedCollectionIsSkipped) {
   FitOptions some = options();
   some.checkpoints = path("c").string();
   some.checkpoint_every = "1 steps";

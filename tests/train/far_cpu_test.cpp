@@ -1,5 +1,6 @@
-// Training on a device whose memory is not here: every model kind, every optimizer, statistics, averages, streams,
-// checkpoints. The state after it has the bits of this CPU.
+// Training on the far CPU (far_cpu.hpp), which stands for a device with its own memory: every kind of model, every
+// optimizer, statistics, averages, streams and checkpoints. The final state must have the bits of a training on the
+// host.
 
 #include "far_cpu.hpp"
 
@@ -23,7 +24,7 @@ using testing::FarCpu;
 
 class FarTraining : public ::testing::Test {
  protected:
-  /// What a training gives here and there, and whether kernels ran there.
+  /// Runs a training on the host and on the device. Expects the same state, and that kernels ran on the device.
   template <class F>
   void compare(const F& trained, bool runs_there = true) {
     const State here = trained();
@@ -145,8 +146,8 @@ TEST_F(FarTraining, OfSeveralObjectivesWithAveragesGivesTheSameState) {
   }
 }
 
-/// In f64, where every batch is the whole of the data.
-TEST_F(FarTraining, ByOnesOwnLoopGivesTheSameState) {
+/// In f64, and every batch is the whole data set.
+TEST_F(FarTraining, ByAUsersLoopGivesTheSameState) {
   const Dataset data = two_moons(32);
   compare([&] {
     auto step = train_step(objective_of(nn::mlp(2, {.hidden = {8}}), loss::cross_entropy), optim::adam(), 1);
@@ -180,7 +181,7 @@ TEST_F(FarTraining, ReportsMetricsAndPredictionsAreTheSame) {
   EXPECT_TRUE(identical(there.predict(data), here.predict(data)));
 }
 
-TEST_F(FarTraining, RunsThatStoppedGoOnThereAndHere) {
+TEST_F(FarTraining, StoppedRunsResumeOnEitherDevice) {
   const Dataset data = two_moons(200);
   FitOptions options = {.epochs = 4, .batch_size = 32, .validation = 0.2};
   Trainer whole = moons_trainer();
@@ -205,8 +206,8 @@ TEST_F(FarTraining, RunsThatStoppedGoOnThereAndHere) {
   }
 }
 
-/// What they keep from step to step (an anchor, a table of rows, factors, the point in f64) is with the state.
-TEST_F(FarTraining, MethodsThatAskForMoreGoOnThereAndHere) {
+/// What these methods keep between steps (an anchor, a table of rows, factors, the point in f64) is part of the state.
+TEST_F(FarTraining, MethodsThatAskForMoreResumeOnEitherDevice) {
   const Dataset data = two_moons(40);
   for (const OptimizerRow& row : optimizers()) {
     SCOPED_TRACE(std::string(row.name));
@@ -235,7 +236,7 @@ TEST_F(FarTraining, MethodsThatAskForMoreGoOnThereAndHere) {
   }
 }
 
-/// Of slopes, and of gradients where the output is not affine in what is trained.
+/// The table has slopes by the output, or gradients if the output is not affine in the parameters.
 TEST_F(FarTraining, TablesOfRowsGiveTheSameState) {
   const Dataset data = two_moons(24);
   for (const ModelFunction& model : {nn::linear(2), nn::mlp(2, {.hidden = {4}, .activation = "tanh"})}) {
@@ -247,7 +248,7 @@ TEST_F(FarTraining, TablesOfRowsGiveTheSameState) {
   }
 }
 
-/// Batch statistics, dropout and a part that is frozen, in steps that climb first, element by element in units of |x|.
+/// SAM's steps, which climb first (also scaled by |x|), with batch statistics, dropout and a frozen layer.
 TEST_F(FarTraining, ClimbsGiveTheSameState) {
   const Dataset data = two_moons(40);
   for (const bool adaptive : {false, true}) {
@@ -264,8 +265,8 @@ TEST_F(FarTraining, ClimbsGiveTheSameState) {
   }
 }
 
-/// A product with the Hessian is more work than a gradient.
-TEST_F(FarTraining, ProductsOfAStepAreComputedThere) {
+/// A product with the Hessian needs more kernels than a gradient.
+TEST_F(FarTraining, ProductsOfAStepAreComputedOnTheDevice) {
   const ChosenDevice chosen(far_);
   const auto kernels = [&](const Optimizer& optimizer) {
     const std::size_t before = far_.kernels();
@@ -276,7 +277,7 @@ TEST_F(FarTraining, ProductsOfAStepAreComputedThere) {
   EXPECT_GT(kernels(optim::adahessian()), 2 * kernels(optim::adam()));
 }
 
-TEST_F(FarTraining, LooksAreTakenThere) {
+TEST_F(FarTraining, LooksAreComputedOnTheDevice) {
   const Dataset data = two_moons(64);
   const auto looks = [&](bool wanted = true) {
     Trainer trainer(nn::mlp(2, {.hidden = {8}}), loss::cross_entropy, optim::sam(optim::sgd({.lr = 0.1})), 1);
@@ -307,7 +308,7 @@ TEST_F(FarTraining, LooksAreTakenThere) {
   }
 }
 
-TEST_F(FarTraining, APartOfATrainedModelIsAppliedThere) {
+TEST_F(FarTraining, APartOfATrainedModelIsAppliedOnTheDevice) {
   Trainer trainer = moons_trainer();
   const Dataset data = two_moons(64);
   (void)trainer.fit(data, {.epochs = 1});
@@ -321,7 +322,7 @@ TEST_F(FarTraining, APartOfATrainedModelIsAppliedThere) {
   EXPECT_TRUE(identical(apply(), here));
 }
 
-TEST_F(FarTraining, ErrorsNameWhatTheyNameHere) {
+TEST_F(FarTraining, ErrorsAreTheSameAsOnTheHost) {
   Dataset beyond = two_moons(64), undefined = two_moons(64);
   Tensor labels = beyond["target"], input = undefined["input"];
   labels.set(37, 2);
@@ -343,7 +344,7 @@ TEST_F(FarTraining, ErrorsNameWhatTheyNameHere) {
   }
 }
 
-TEST_F(FarTraining, AllMemoryGoesBackWithTrainerAndState) {
+TEST_F(FarTraining, TrainerAndStateReleaseAllMemory) {
   for (const bool throws : {false, true}) {
     const ChosenDevice chosen(far_);
     Dataset data = two_moons(64);
@@ -362,11 +363,11 @@ TEST_F(FarTraining, AllMemoryGoesBackWithTrainerAndState) {
   std::byte byte{};
   const Block last(1, &far_);
   far_.fetch(&byte, last.data(), 1);
-  EXPECT_EQ(far_.given_out(), 512U);  // of the last block
+  EXPECT_EQ(far_.given_out(), 512U);  // only the last block is left
 }
 
-/// A step waits for the numbers of one three steps before it, unless somebody looks at each.
-TEST_F(FarTraining, AStepDoesNotWaitForItsNumbers) {
+/// With late reports, a step waits only for the results of three steps before. Otherwise it waits for its own.
+TEST_F(FarTraining, AStepDoesNotWaitForItsResults) {
   const ChosenDevice chosen(far_);
   const Dataset data = two_moons(320);
   const auto waits = [&](FitOptions options, std::vector<std::int64_t>& told) {
@@ -384,11 +385,11 @@ TEST_F(FarTraining, AStepDoesNotWaitForItsNumbers) {
   EXPECT_EQ(late, watched);
 }
 
-/// Whoever follows a run sees each of its steps, also those whose reports were still on their way when one failed.
+/// on_step is called for every step before a failure, also for those whose late reports had not arrived.
 TEST_F(FarTraining, StepsBeforeAFailureAreReported) {
   Dataset data = two_moons(320);
   Tensor target = random_normal({320, 1}, 3);
-  target.set(150, 1e30);  // of the tenth batch; its square is infinite
+  target.set(150, 1e30);  // in the tenth batch; its square is infinite
   data.set("target", target);
   const auto told = [&] {
     std::vector<std::int64_t> steps;
@@ -407,7 +408,7 @@ TEST_F(FarTraining, StepsBeforeAFailureAreReported) {
   EXPECT_EQ(told(), here);
 }
 
-TEST_F(FarTraining, LateReportsAreThoseOfHere) {
+TEST_F(FarTraining, LateReportsAreTheSameAsOnTheHost) {
   const Dataset data = two_moons(100);
   const auto history = [&](const Optimizer& optimizer) {
     Trainer trainer(nn::mlp(2, {.hidden = {8}, .norm = "batch"}), loss::cross_entropy, optimizer, 1);
@@ -429,7 +430,7 @@ TEST_F(FarTraining, LateReportsAreThoseOfHere) {
   }
 }
 
-/// Norms whose squares leave the range of f32 are found here, one step at a time.
+/// Norms whose squares overflow f32 are computed on the host, so such steps are not overlapped.
 TEST_F(FarTraining, StepsOfAnySizeGiveTheSameState) {
   const ModelFunction line = [](Scope s, const Arg& x) { return nn::dense(s / "out", x, 1); };
   Dataset data = rows_of({3}, 40, 0);
@@ -460,7 +461,7 @@ TEST_F(FarTraining, ARunThatDivergesStopsAtTheSameState) {
   });
 }
 
-/// The data goes up once; then row numbers and scalars do. Parameters come home when somebody asks.
+/// The shards of a step, their sum and the update are recorded, and recorded only once.
 TEST_F(FarTraining, TheShardsOfAStepAreRecorded) {
   const auto recorded = [&](std::int64_t shard_size) {
     const ChosenDevice chosen(far_);
@@ -471,7 +472,7 @@ TEST_F(FarTraining, TheShardsOfAStepAreRecorded) {
   };
   const std::size_t whole = recorded(40);
   EXPECT_EQ(recorded(10), whole + 3);
-  EXPECT_EQ(recorded(16), whole + 2);  // the last is smaller
+  EXPECT_EQ(recorded(16), whole + 2);  // the last shard is smaller
 }
 
 TEST_F(FarTraining, BatchesOfTwoSizesAreRecordedOnceEach) {
@@ -483,7 +484,7 @@ TEST_F(FarTraining, BatchesOfTwoSizesAreRecordedOnceEach) {
     return far_.recorded() - before;
   };
   EXPECT_EQ(recorded(12, 16), recorded(3, 16));
-  EXPECT_EQ(recorded(12, 20), 5U);  // shard, norm, judgement, update, statistics
+  EXPECT_EQ(recorded(12, 20), 5U);  // shard, norm, check for finite numbers, update, statistics
 }
 
 TEST_F(FarTraining, AStepSendsLittle) {

@@ -12,8 +12,8 @@
 namespace thalweg {
 namespace {
 
-/// y = x w with white inputs: the loss mean (x w - y)^2 has curvature 2 in every direction, so descent on the whole set
-/// diverges from a rate of 1 on and is fastest near 1/2.
+/// y = x w with white inputs: the loss mean (x w - y)^2 has curvature 2 in every direction, so full-batch descent
+/// diverges above a rate of 1 and is fastest near 1/2.
 Dataset white_rows(std::int64_t rows = 256) {
   const Tensor x = random_normal({rows, 4}, 3);
   std::vector<float> inputs, targets;
@@ -79,7 +79,7 @@ TEST(FindLr, OnAQuadraticTheRecommendedRateIsNearTheBest) {
   }
 }
 
-TEST(FindLr, TheBestTrialHasAWorseOneOnEitherSide) {
+TEST(FindLr, TheBestTrialHasWorseOnesOnBothSides) {
   const LrFinding finding = find({});
   const auto best = std::ranges::min_element(finding.trials, {}, &LrTrial::loss);
   EXPECT_EQ(best->lr, finding.lr());
@@ -88,8 +88,8 @@ TEST(FindLr, TheBestTrialHasAWorseOneOnEitherSide) {
   EXPECT_LE(finding.trials.size(), 7U);
 }
 
-TEST(FindLr, ATrialIsTheRunItself) {
-  // 20 steps are fewer than a part of a run may be, so a trial is all of it
+TEST(FindLr, ATrialOfAShortRunIsTheWholeRun) {
+  // a run of 20 steps is shorter than the minimum of a trial, so the trial is the whole run
   FitOptions run = whole_set;
   const Dataset data = white_rows();
   const LrFinding finding = find({}, run);
@@ -100,7 +100,7 @@ TEST(FindLr, ATrialIsTheRunItself) {
   EXPECT_EQ(trainer.evaluate(data)["loss"], best->loss);
 }
 
-TEST(FindLr, CountsWhatItCosts) {
+TEST(FindLr, CountsItsCost) {
   std::int64_t steps = 0;
   FitOptions run{.epochs = 3, .batch_size = 32};
   run.on_step = [&](const StepReport&) { ++steps; };
@@ -111,7 +111,7 @@ TEST(FindLr, CountsWhatItCosts) {
   EXPECT_GT(finding.seconds, 0);
 }
 
-TEST(FindLr, TrialsAreAsLongAsThePartOfTheRunTheyAre) {
+TEST(FindLr, TrialsHaveTheRequestedPartOfTheRunsSteps) {
   FitOptions run{.batch_size = 32};
   run.steps = 2400;
   EXPECT_EQ(find({.trial = "50%", .trials = 1}, run).trial_steps, 1200);
@@ -129,7 +129,7 @@ TEST(FindLr, FindsTheSameForAnyNumberOfThreads) {
   for (std::size_t i = 0; i < one.trials.size(); ++i) EXPECT_EQ(one.trials[i].loss, four.trials[i].loss);
 }
 
-TEST(FindLr, ANetworkWithAScheduleIsFoundARateToo) {
+TEST(FindLr, FindsARateForANetworkWithASchedule) {
   FitOptions run{.epochs = 4, .batch_size = 16, .validation = 0.2};
   run.early_stopping = EarlyStopping{};
   const LrFinding finding = find_lr(nn::mlp(1, {.hidden = {16}}), loss::mse,
@@ -145,7 +145,7 @@ TEST(FindLr, AnObjectiveIsEnough) {
   EXPECT_LT(finding.lr(), 1);
 }
 
-TEST(FindLr, StopsWhenAsked) {
+TEST(FindLr, StopsOnRequest) {
   std::stop_source stop;
   FitOptions run = whole_set;
   run.on_step = [&](const StepReport& report) {
@@ -156,7 +156,7 @@ TEST(FindLr, StopsWhenAsked) {
   EXPECT_EQ(finding.steps, 15);
 }
 
-TEST(FindLr, WrongOptionsAreNamed) {
+TEST(FindLr, InvalidOptionsAreNamed) {
   const auto message = [](const FindLrOptions& options) {
     try {
       (void)find(options);
@@ -173,7 +173,7 @@ TEST(FindLr, WrongOptionsAreNamed) {
   EXPECT_NE(message({.start = 1e6, .end = 1e9}).find("a lower start than 1000000"), std::string::npos);
 }
 
-/// Losses along a sweep from 1e-6 to 10, seven steps a tenfold rate, not smoothed.
+/// Losses of a sweep from 1e-6 to 10 with seven steps per decade, not smoothed.
 std::vector<LrPoint> curve_of(double (*loss)(double decade)) {
   std::vector<LrPoint> curve;
   for (int i = 0; i < 50; ++i) {
@@ -187,8 +187,8 @@ const LrSuggestion& named(const std::vector<LrSuggestion>& all, std::string_view
   return *std::ranges::find(all, name, &LrSuggestion::name);
 }
 
-TEST(LrCurve, ReadsAFallAMinimumAndARise) {
-  // level at 2, falls around 1e-3, lowest near 0.1, rises behind it
+TEST(LrCurve, FindsAFallAMinimumAndARise) {
+  // level at 2, falling around 1e-3, lowest near 0.1, rising after that
   const auto curve =
       curve_of([](double d) { return 2 - 1 / (1 + std::exp(-4 * (d + 3))) + 5 / (1 + std::exp(-6 * (d - 0.2))); });
   const auto all = suggestions_of(curve, 0, true);
@@ -200,18 +200,18 @@ TEST(LrCurve, ReadsAFallAMinimumAndARise) {
   EXPECT_GT(named(all, "minimum / 10").confidence, 0.7);
 }
 
-TEST(LrCurve, ACurveThatFallsNowhereGivesNoConfidence) {
+TEST(LrCurve, ACurveThatNeverFallsGivesNoConfidence) {
   const auto all = suggestions_of(curve_of([](double d) { return 2 + 0.1 * d; }), 0, false);
   for (const LrSuggestion& suggestion : all) EXPECT_LT(suggestion.confidence, 0.15) << suggestion.name;
 }
 
-TEST(LrCurve, AMinimumAtTheEndIsDoubted) {
+TEST(LrCurve, AMinimumAtTheEndIsMarkedAsUncertain) {
   const auto all = suggestions_of(curve_of([](double d) { return 2 - 0.1 * d; }), 0, false);
   EXPECT_LT(named(all, "minimum / 10").confidence, 0.15);
   EXPECT_NE(named(all, "minimum / 10").reason.find("ended before"), std::string::npos);
 }
 
-TEST(LrCurve, TwoDigitsAreEnough) {
+TEST(LrCurve, RatesAreRoundedToTwoDigits) {
   EXPECT_EQ(rounded_lr(0.0031622), 0.0032);
   EXPECT_EQ(rounded_lr(9.96e-5), 1e-4);
   EXPECT_EQ(rounded_lr(12.6), 13);

@@ -1,4 +1,4 @@
-// Options of a fit that mean nothing are refused before the first step.
+// Invalid options of a fit are refused before the first step.
 
 #include <gtest/gtest.h>
 
@@ -21,7 +21,7 @@ Dataset rows() {
 
 Var line(Scope s, Var x) { return nn::dense(s / "output", x, 1); }
 
-TEST(FitOptions, OptionsThatCannotBeAreRefused) {
+TEST(FitOptions, InvalidOptionsAreRefused) {
   const FitOptions wrong[] = {{.steps = -1},           {.shard_size = -1},
                               {.accumulate = 0},       {.validation = std::numeric_limits<double>::quiet_NaN()},
                               {.reports = 1},          {.stop_after = -1},

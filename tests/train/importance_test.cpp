@@ -9,7 +9,7 @@
 namespace thalweg {
 namespace {
 
-/// A table of a number that counts, a category that counts half as much, and a number that does not.
+/// The preprocessing of a table with three features: size, kind, and a number that the target does not depend on.
 data::TablePreprocessing table_of_three() {
   data::Schema schema;
   schema.features = {{.name = "nothing"}, {.name = "kind", .kind = data::ColumnKind::category}, {.name = "size"}};
@@ -19,7 +19,7 @@ data::TablePreprocessing table_of_three() {
   return {schema, encodings, {}};
 }
 
-/// Of y = 3 size + kind: without a feature the loss rises by twice its variance.
+/// For y = 3 size + kind, permuting a feature increases the loss by twice the variance that it explains.
 TEST(Importance, IsTwiceTheVarianceThatAFeatureExplains) {
   const std::int64_t rows = 2000;
   Tensor input = random_normal({rows, 4}, 3), target({rows, 1});
@@ -51,8 +51,8 @@ TEST(Importance, IsTwiceTheVarianceThatAFeatureExplains) {
   EXPECT_TRUE(permutation_importance(table_of_three(), data, loss, 100).empty());
 }
 
-/// The rows that a feature decides may all be at the end of a sorted file.
-TEST(Importance, IsOfASampleOfTheRows) {
+/// The file is sorted, so the sample must contain rows from its end.
+TEST(Importance, IsMeasuredOnARandomSampleOfTheRows) {
   const std::int64_t rows = 6000;
   Tensor input({rows, 4}), target({rows, 1});
   for (std::int64_t i = 0; i < rows; ++i) {

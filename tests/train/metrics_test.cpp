@@ -71,7 +71,7 @@ TEST(MetricsReference, ConfusionMatricesMatchScikitLearn) {
 TEST(MetricsReference, SinglePrecisionAgrees) {
   for (const json& entry : testing::reference("metrics")) {
     if (entry["name"] == "far from zero" || entry["name"] == "binary, certain and wrong")
-      continue;  // f32 has not the digits
+      continue;  // f32 is not accurate enough
     const Case data(entry);
     for (const auto& [name, value] : entry["values"].items()) {
       if (value.is_null()) continue;
@@ -94,8 +94,8 @@ TEST(Metrics, EveryRowIsDocumentedAndServesATask) {
             std::string::npos);
 }
 
-/// Predictions that fit the targets of the row's task better than others do.
-TEST(Metrics, EveryRowSaysWhichDirectionIsBetter) {
+/// Better predictions must give a better value in the direction that the row states.
+TEST(Metrics, TheBetterDirectionOfEveryRowIsRight) {
   const Tensor truth = Tensor::of({0.0, 1.0, 1.0, 0.0, 1.0});
   const Tensor good = Tensor::of({0.1, 0.9, 0.8, 0.2, 0.7}), bad = Tensor::of({0.7, 0.4, 0.2, 0.6, 0.7});
   for (const MetricRow& row : metrics()) {
@@ -122,7 +122,7 @@ TEST(Metrics, LabelsMayBeOfAnyDType) {
   EXPECT_EQ(metric::accuracy(scores.reshape({3, 1}), truth.reshape({3, 1})), metric::accuracy(scores, truth));
 }
 
-TEST(Metrics, WhatIsUndefinedIsNaNAndShownAsADash) {
+TEST(Metrics, UndefinedOnesAreNaNAndShownAsADash) {
   const Tensor none({0, 1}, f32), two = Tensor::of({0.2, 0.8}), labels = Tensor::of({0, 1});
   for (const MetricRow& row : metrics()) {
     EXPECT_TRUE(std::isnan(row.compute(none, none, {}))) << row.name << " of no rows";
@@ -130,18 +130,18 @@ TEST(Metrics, WhatIsUndefinedIsNaNAndShownAsADash) {
     EXPECT_TRUE(std::isnan(row.compute(Tensor::of({0.2, std::nan("")}), labels, {}))) << row.name << " of NaN";
   }
   EXPECT_TRUE(std::isnan(metric::r2(two, Tensor::of({3.0, 3.0}))));
-  const Tensor tenths = full({50}, 0.1, f64);  // whose mean is rounded
+  const Tensor tenths = full({50}, 0.1, f64);  // the mean of tenths has a rounding error
   EXPECT_TRUE(std::isnan(metric::r2(full({50}, 0.2, f64), tenths)));
   EXPECT_TRUE(
       std::isnan(metric::r2(Tensor::of({0.2, 0.2, 0.2}), Tensor::of({0.1, 0.1, 7.0}), Tensor::of({1.0, 1.0, 0.0}))));
   const Tensor columns = Tensor::of({0.1, 1.0, 0.1, 2.0, 0.1, 3.0}).reshape({3, 2});
-  EXPECT_EQ(metric::r2(columns, columns), 1) << "where another column varies";
+  EXPECT_EQ(metric::r2(columns, columns), 1) << "if another column varies";
   EXPECT_TRUE(std::isnan(metric::auc(two, Tensor::of({1, 1}))));
   EXPECT_EQ(format_metric(metric::auc(two, Tensor::of({1, 1}))), "-");
   EXPECT_EQ(format_metric(0.123456), "0.1235");
 }
 
-TEST(Metrics, WhatDoesNotFitIsRefusedWithTheRow) {
+TEST(Metrics, ShapesAndLabelsThatDoNotFitAreRefusedWithTheRow) {
   const Tensor scores = Tensor::of({0.2, 0.6, 0.4}), labels = Tensor::of({0, 1, 1});
   EXPECT_EQ(message_of<DataError>([&] {
               (void)metric::auc(scores, Tensor::of({0, 2, 1}));
@@ -168,7 +168,7 @@ TEST(ConfusionOf, CountsTheLargestProbability) {
   EXPECT_EQ(confusion.at(0, 0), 0);
 }
 
-TEST(ConfusionOf, CutsTwoClassesAtOneHalf) {
+TEST(ConfusionOf, SeparatesTwoClassesAtOneHalf) {
   const auto probabilities = Tensor::from<float>(std::vector<float>{.2F, .5F, .9F, .6F}, {4, 1});
   const Confusion confusion = confusion_of(probabilities, Tensor::of({0, 1, 1, 0}));
   for (const std::size_t truth : {0U, 1U}) {
@@ -176,8 +176,8 @@ TEST(ConfusionOf, CutsTwoClassesAtOneHalf) {
   }
 }
 
-TEST(Metrics, OfThousandsOfClassesTakeTimeByTheirRows) {
-  // a matrix of 5,000 classes would have 200 MB, and each metric would make one
+TEST(Metrics, OfThousandsOfClassesNeedTimeForTheirRowsOnly) {
+  // a confusion matrix of 5,000 classes would need 200 MB for each metric
   constexpr std::int64_t classes = 5000, rows = 20;
   Tensor probabilities({rows, classes}), labels({rows}, i32);
   for (std::int64_t r = 0; r < rows; ++r) {
@@ -186,7 +186,7 @@ TEST(Metrics, OfThousandsOfClassesTakeTimeByTheirRows) {
   }
   EXPECT_DOUBLE_EQ(metric::accuracy(probabilities, labels), 0.95);
   EXPECT_DOUBLE_EQ(metric::recall(probabilities, labels), 19.0 / 21);
-  // of class 4999 all rows score 0: half of the pairs are right
+  // all rows have score 0 for class 4999, so half of the pairs count
   EXPECT_DOUBLE_EQ(metric::auc(probabilities, labels), (19 + 0.5) / 20);
 }
 

@@ -1,4 +1,4 @@
-// The nearest neighbour as a baseline of images.
+// The nearest neighbour as a baseline for images.
 
 #include "train/nearest.hpp"
 
@@ -50,16 +50,16 @@ TEST(NearestNeighbour, IsTheRowOfTheSmallestSquaredDistance) {
 }
 
 TEST(NearestNeighbour, IsExactForBytesOfLargeImages) {
-  // half of the squares' sum is above 2^28 here, where f32 tells no odd numbers apart
+  // half of the sum of squares is above 2^28, where f32 cannot represent odd numbers
   const std::int64_t side = 96;
   Tensor training({2, side, side, 1}, u8), rows({1, side, side, 1}, u8);
   for (std::int64_t i = 0; i < training.size(); ++i) training.set(i, 255);
   for (std::int64_t i = 0; i < rows.size(); ++i) rows.set(i, 255);
-  training.set(5, 254);  // the first differs by 1 in one place, the second is the same
+  training.set(5, 254);  // the first row differs by 1 in one pixel, the second is equal
   EXPECT_EQ(*nearest_neighbour_accuracy(images(training, {0, 1}), images(rows, {1})), 1);
 }
 
-TEST(NearestNeighbour, IsLeftOutWhereItTakesLongAndOfWhatIsNoImage) {
+TEST(NearestNeighbour, IsLeftOutIfItIsSlowOrTheInputIsNotAnImage) {
   const Dataset table = images(Tensor({4, 3}), {0, 1, 0, 1});
   EXPECT_FALSE(nearest_neighbour_accuracy(table, table));
   const Dataset many = images(Tensor({3000, 64, 64, 1}, u8), std::vector<std::int32_t>(3000));

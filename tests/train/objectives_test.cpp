@@ -1,4 +1,4 @@
-// Several objectives over one State: turns, what each trains, slots by name, averages, and what survives a resume.
+// Several objectives that share a State: turns, the parameters that each trains, slots by name, averages, and resuming.
 
 #include <gtest/gtest.h>
 
@@ -40,14 +40,14 @@ TEST_P(Both, GiveTheSameBitsForAnyNumberOfThreads) {
   for (const int threads : {2, 3}) expect_same(trained({}, threads), one);
 }
 
-TEST_P(Both, GoOnInTheMiddleOfAnEpochAsIfNothingHadHappened) {
+TEST_P(Both, ResumeInTheMiddleOfAnEpochWithTheSameBits) {
   const testing::TemporaryFolder folder;
   const State whole = trained({});
-  (void)trained({.stop_after = 4, .checkpoints = folder / "checkpoints"});  // of 3 steps an epoch
+  (void)trained({.stop_after = 4, .checkpoints = folder / "checkpoints"});  // an epoch has 3 steps
   expect_same(trained({.checkpoints = folder / "checkpoints", .resume = true}), whole);
 }
 
-TEST_P(Both, MeasureEachLossAndWhatIsReported) {
+TEST_P(Both, MeasureEachLossAndReportedValue) {
   Trainer gan(gan_rows(), {.threads = 1, .simultaneous = GetParam()});
   const History history = gan.fit(real_points(), {.epochs = 1, .validation_data = real_points()});
   for (const char* name : {"loss", "d.loss", "g.loss", "real", "fooled", "validation.g.loss", "validation.real"})
@@ -57,7 +57,7 @@ TEST_P(Both, MeasureEachLossAndWhatIsReported) {
   EXPECT_EQ(gan.evaluate(real_points())["d.loss"], gan.evaluate(real_points())["loss"]);
 }
 
-/// a descends (a - 1)^2, b descends (b - a)^2.
+/// Objectives of two parameters: a minimises (a - 1)^2, b minimises (b - a)^2.
 std::vector<ObjectiveRow> chase(std::int64_t every = 1) {
   const auto of = [](Scope s, const char* name) { return (s / name).parameter("x", {1}); };
   const auto a = [=](Scope s, const Batch& b) { return Loss::of_samples(square(of(s, "a") - 1) + 0 * b["input"]); };
@@ -76,7 +76,7 @@ Dataset one_row() {
 
 double value(const Trainer& trainer, const char* name) { return trainer.state().parameter(name).at(0); }
 
-TEST(Objectives, InTurnTheSecondSeesWhatTheFirstChanged) {
+TEST(Objectives, InTurnTheSecondSeesTheStepOfTheFirst) {
   Trainer turns(chase(), {.threads = 1});
   (void)turns.fit(one_row(), {.epochs = 1});
   EXPECT_EQ(value(turns, "a/x"), 0.5);
@@ -89,8 +89,8 @@ TEST(Objectives, InTurnTheSecondSeesWhatTheFirstChanged) {
   EXPECT_EQ(value(at_once, "b/x"), 0.25);
 }
 
-TEST(Objectives, AtOnceWhatTheyHaveInCommonIsComputedOnce) {
-  const auto draws = [](bool simultaneous) {  // of "z": a radius and an angle
+TEST(Objectives, SimultaneousOnesComputeCommonValuesOnce) {
+  const auto draws = [](bool simultaneous) {  // each normal "z" needs two uniform draws, a radius and an angle
     Trainer gan(gan_rows(), {.threads = 1, .simultaneous = simultaneous});
     const std::string plan = gan.explain(real_points());
     int count = 0;
@@ -101,7 +101,7 @@ TEST(Objectives, AtOnceWhatTheyHaveInCommonIsComputedOnce) {
   EXPECT_EQ(draws(true), 2);
 }
 
-TEST(Objectives, TakeEverySoManyBatchesAndCountTheirOwnSteps) {
+TEST(Objectives, MayStepEveryFewBatchesAndCountTheirOwnSteps) {
   Trainer trainer(chase(3), {.threads = 1});
   (void)trainer.fit(one_row(), {.epochs = 7});
   EXPECT_EQ(slot(trainer.state(), "a:steps").at(0), 7);
@@ -109,7 +109,7 @@ TEST(Objectives, TakeEverySoManyBatchesAndCountTheirOwnSteps) {
   EXPECT_EQ(trainer.state().step, 7);
 }
 
-TEST(Objectives, StepOneByOneInALoopOfOnesOwn) {
+TEST(Objectives, CanBeSteppedOneByOneInAUsersLoop) {
   Trainer gan(gan_rows(), {.threads = 1});
   gan.init(real_points(), 1);
   const State before = gan.state();
@@ -122,7 +122,7 @@ TEST(Objectives, StepOneByOneInALoopOfOnesOwn) {
   EXPECT_THROW((void)gan.step("q", real_points()), UsageError);
 }
 
-TEST(Objectives, ComputeGradientsOfNothingButWhatTheyTrain) {
+TEST(Objectives, ComputeGradientsOnlyOfWhatTheyTrain) {
   int asked = 0;
   const auto watched = [&](const Var& x) {
     return custom_derivative(
@@ -151,7 +151,7 @@ TEST(Objectives, ComputeGradientsOfNothingButWhatTheyTrain) {
   }
 }
 
-TEST(Objectives, AreWhatTwoStepsWithNamesAreOnOneState) {
+TEST(Objectives, AreEquivalentToTwoNamedTrainStepsOnOneState) {
   const auto a = [](Scope s, const Batch& b) { return Loss::of_samples(square(nn::dense(s / "a", b["input"], 1))); };
   const auto b = [](Scope s, const Batch& batch) {
     return Loss::of_samples(square(nn::dense(s / "b", batch["input"], 1) - nn::dense(s / "a", batch["input"], 1)));
@@ -185,7 +185,7 @@ void expect_error(const std::function<void()>& run, std::string_view part) {
   }
 }
 
-TEST(Objectives, ThatCannotBeAreRefusedByName) {
+TEST(Objectives, InvalidOnesAreRefusedByName) {
   const auto refused = [](std::vector<ObjectiveRow> rows, std::string_view part) {
     expect_error<UsageError>(
         [&] {
@@ -218,7 +218,7 @@ TEST(Objectives, ThatAreNotFiniteAreNamed) {
   expect_error<NumericError>([&] { (void)gan.fit(real_points(), {.epochs = 1}); }, "objective 'g'");
 }
 
-TEST(Fit, ASecondOneGoesOnForItsOwnEpochsWithItsOwnSchedule) {
+TEST(Fit, ASecondOneContinuesWithItsOwnEpochsAndSchedule) {
   const Objective objective = [](Scope s, const Batch& b) {
     return Loss::of_samples(square(nn::dense(s / "a", b["input"], 1) - s.normal("z", {b.rows(), 1})));
   };
@@ -237,7 +237,7 @@ TEST(Fit, ASecondOneGoesOnForItsOwnEpochsWithItsOwnSchedule) {
   EXPECT_FALSE(identical(between.parameters, trainer.state().parameters));
 }
 
-TEST(Fit, ASecondOneResumesToTheSameBits) {
+TEST(Fit, ASecondOneResumesWithTheSameBits) {
   const testing::TemporaryFolder folder;
   const auto trained = [&](FitOptions second) {
     Trainer gan(gan_rows(2), {.threads = 1});
@@ -280,7 +280,7 @@ TEST(Averages, FollowTheParametersFromTheirValuesAtTheStart) {
   }
 }
 
-TEST(Averages, AreReadByApplyByEvaluationAndByObjectives) {
+TEST(Averages, CanBeReadByApplyEvaluationAndObjectives) {
   const auto loss = [](Scope s, const Batch& b) {
     const Var y = nn::dense(s / "net", b["input"], 1), target = nn::dense(s.average("ema") / "net", b["input"], 1);
     s.report("distance", square(y - target));
@@ -289,7 +289,7 @@ TEST(Averages, AreReadByApplyByEvaluationAndByObjectives) {
   Trainer trainer({{"a", loss, optim::sgd({.lr = 0.1}), {.averages = {{"ema", 0.9}}}}}, {.threads = 1});
   const History history =
       trainer.fit(real_points(), {.epochs = 4, .validation_data = real_points(), .validation_average = "ema"});
-  EXPECT_EQ(history.steps[0].metrics[0].second, 0);  // the average begins with the values at the start
+  EXPECT_EQ(history.steps[0].metrics[0].second, 0);  // the average starts with the initial values
   EXPECT_GT(history.steps[3].metrics[0].second, 0);
   const Apply net([](Scope s, const Batch& b) { return nn::dense(s / "net", b["x"], 1); }, 1);
   const Apply averaged([](Scope s, const Batch& b) { return nn::dense(s.average("ema") / "net", b["x"], 1); }, 1);
@@ -297,7 +297,7 @@ TEST(Averages, AreReadByApplyByEvaluationAndByObjectives) {
   const State& state = trainer.state();
   EXPECT_TRUE(identical(net(state.average("ema"), {{"x", x}}), averaged(state, {{"x", x}})));
   EXPECT_FALSE(identical(net(state, {{"x", x}}), averaged(state, {{"x", x}})));
-  EXPECT_EQ(trainer.evaluate(real_points(), "ema")["loss"], 1);  // y is the target there
+  EXPECT_EQ(trainer.evaluate(real_points(), "ema")["loss"], 1);  // with the averages, y is the target
   EXPECT_EQ(history.epochs.back().metrics[2].second, 1);
   const auto unknown = [](Scope s, const Batch& b) { return nn::dense(s.average("none") / "net", b["x"], 1); };
   EXPECT_THROW((void)Apply(unknown, 1)(state, {{"x", x}}), Error);
@@ -310,7 +310,7 @@ Loss autoencoder(Scope s, const Batch& b) {
   return Loss::of_samples(square(nn::dense(s / "decoder", code, 2) - b["input"]));
 }
 
-TEST_F(StateFiles, APartIsPutIntoAnotherModelAndFrozenByItsScope) {
+TEST_F(StateFiles, APartCanBeLoadedIntoAnotherModelAndFrozenByItsScope) {
   Trainer before(autoencoder, optim::adam({.lr = 0.1}), 1);
   (void)before.fit(real_points(), {.epochs = 1});
   before.state().save(path("model.safetensors"), "encoder/*");
@@ -330,7 +330,7 @@ TEST_F(StateFiles, APartIsPutIntoAnotherModelAndFrozenByItsScope) {
   EXPECT_THROW(other.save(path("none.safetensors"), "q/*"), UsageError);
 }
 
-TEST_F(StateFiles, AveragesAreSavedWhereAPatternNamesThem) {
+TEST_F(StateFiles, AveragesAreSavedIfAPatternMatchesThem) {
   Trainer gan(gan_rows(), {.threads = 1});
   (void)gan.fit(real_points(), {.epochs = 1});
   gan.state().save(path("all.safetensors"));
@@ -342,7 +342,7 @@ TEST_F(StateFiles, AveragesAreSavedWhereAPatternNamesThem) {
   EXPECT_TRUE(identical(state.parameters, gan.state().parameters));
 }
 
-TEST(Frozen, PartsUseRunningStatisticsAndMoveNone) {
+TEST(Frozen, PartsUseRunningStatisticsWithoutUpdatingThem) {
   const auto loss = [](bool frozen) {
     return [=](Scope s, const Batch& b) {
       const Scope part = frozen ? (s / "g").frozen() : s / "g";

@@ -1,5 +1,5 @@
-// Training with values stored in bf16: the same bits for any number of threads, whatever is kept, and after a resume;
-// parameters, evaluation and predictions in f32.
+// Training with values stored in bf16: the same bits for any number of threads, for any kept values, and after a
+// resume; parameters, evaluation and predictions are f32.
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -16,7 +16,7 @@
 namespace thalweg {
 namespace {
 
-/// Rows of tokens in which each follows from the two before it.
+/// Rows of tokens in which each token is a function of the two before it.
 Dataset text(std::int64_t rows, std::int64_t time) {
   std::vector<std::vector<std::int32_t>> all;
   for (std::int64_t row = 0; row < rows; ++row) {
@@ -56,7 +56,7 @@ TEST(Precision, TheSameBitsForAnyNumberOfThreads) {
   EXPECT_FALSE(identical(trained(1, single), wanted));
 }
 
-TEST(Precision, TheSameBitsWhateverIsKept) {
+TEST(Precision, TheSameBitsForAnyRecomputation) {
   FitOptions options{.epochs = 1, .batch_size = 10, .memory = Memory::keep, .precision = Precision::bf16};
   const Tensor wanted = trained(1, options);
   for (const Memory memory : {Memory::fast, Memory::lean}) {
@@ -65,7 +65,7 @@ TEST(Precision, TheSameBitsWhateverIsKept) {
   }
 }
 
-TEST(Precision, TheSameBitsHoweverPlanned) {
+TEST(Precision, TheSameBitsForAnyPassesOfThePlanner) {
   testing::expect_the_same_bits_however_planned(gpt(), loss::cross_entropy, text(4, 20), Precision::bf16);
 }
 
@@ -97,7 +97,7 @@ TEST(Precision, ParametersAndEvaluationAreF32) {
   EXPECT_EQ(other.evaluate(data).metrics, trainer.evaluate(data).metrics);
 }
 
-TEST(Precision, LearnsAsF32) {
+TEST(Precision, LearnsAsWellAsF32) {
   const Dataset data = text(200, 20);
   std::vector<double> losses;
   for (const Precision precision : {Precision::single, Precision::bf16}) {
@@ -105,7 +105,7 @@ TEST(Precision, LearnsAsF32) {
     (void)trainer.fit(data, {.epochs = 10, .batch_size = 20, .precision = precision});
     losses.push_back(trainer.evaluate(data)["loss"]);
   }
-  EXPECT_LT(losses[1], 1.5);  // by the token before alone: ln 9 = 2.2
+  EXPECT_LT(losses[1], 1.5);  // the entropy is ln 9 = 2.2 if only one previous token is known
   EXPECT_NEAR(losses[1], losses[0], 0.1 * losses[0] + 0.02);
 }
 
@@ -134,7 +134,7 @@ std::string refusal(const std::function<void()>& what) {
   return "";
 }
 
-TEST(Precision, WhatCannotBeHadIsRefusedByName) {
+TEST(Precision, UnsupportedCasesAreRefusedByName) {
   const FitOptions options{.epochs = 1, .batch_size = 8, .precision = Precision::bf16};
   const std::string recurrent = refusal([&] {
     Trainer trainer(nn::lstm_model(9, {.layers = 1, .width = 16}), loss::cross_entropy, optim::adamw());
@@ -159,8 +159,8 @@ TEST(Precision, WhatCannotBeHadIsRefusedByName) {
   EXPECT_NE(wide.find("f64"), std::string::npos) << wide;
 }
 
-/// 3.4e38 is a number of f32, and rounded to bf16 it is infinite.
-TEST(Precision, WhatIsFiniteInF32IsSaidToBe) {
+/// 3.4e38 is finite in f32, but rounds to infinity in bf16.
+TEST(Precision, TheErrorNamesNumbersThatOverflowOnlyInBf16) {
   Dataset data;
   data.set("input", full({4, 1}, 3.4e38));
   const Objective objective = [](Scope s, const Batch& b) {

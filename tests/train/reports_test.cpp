@@ -1,4 +1,5 @@
-// What objectives report: over epochs, over evaluations, and through a resume in the middle of an epoch.
+// Values that objectives report: their means over epochs and evaluations, also after a resume in the middle of an
+// epoch.
 
 #include <gtest/gtest.h>
 
@@ -37,7 +38,8 @@ TEST(Reports, AreMeansOverAllRowsOfAnEpochAndOfAnEvaluation) {
   for (const float v : data["input"].values<float>()) squares += static_cast<double>(v) * static_cast<double>(v);
   squares /= static_cast<double>(data["input"].size());
   Trainer trainer(objective, optim::sgd({.lr = 0.01}), 1);
-  const History history = trainer.fit(data, {.epochs = 2, .batch_size = 8, .validation_data = data});  // 8, 8 and 6
+  const History history =
+      trainer.fit(data, {.epochs = 2, .batch_size = 8, .validation_data = data});  // batches of 8, 8 and 6 rows
   for (const EpochReport& epoch : history.epochs) {
     EXPECT_NEAR(of(epoch.metrics, "square"), squares, 1e-6 * squares);
     EXPECT_NEAR(of(epoch.metrics, "validation.square"), squares, 1e-6 * squares);
@@ -47,7 +49,7 @@ TEST(Reports, AreMeansOverAllRowsOfAnEpochAndOfAnEvaluation) {
   EXPECT_NEAR(trainer.evaluate(data)["square"], squares, 1e-6 * squares);
 }
 
-TEST(Reports, GoOnInTheMiddleOfAnEpoch) {
+TEST(Reports, AreRightAfterAResumeInTheMiddleOfAnEpoch) {
   const testing::TemporaryFolder folder;
   const auto metrics = [&](FitOptions options) {
     options.epochs = 2;
@@ -61,12 +63,12 @@ TEST(Reports, GoOnInTheMiddleOfAnEpoch) {
   EXPECT_EQ(metrics({.checkpoints = folder / "checkpoints", .resume = true}), whole);
 }
 
-TEST(Reports, MayEndTraining) {
+TEST(Reports, CanBeTheMetricOfEarlyStopping) {
   Trainer trainer(objective, optim::sgd({.lr = 0.01}), 1);
   const EarlyStopping rule{.metric = "validation.noise", .patience = "2 epochs"};
   const History history = trainer.fit(numbers(), {.validation_data = numbers(), .early_stopping = rule});
   EXPECT_EQ(history.reason, StopReason::stopped_early);
-  EXPECT_EQ(history.epochs.size(), 3U);  // the same numbers every time
+  EXPECT_EQ(history.epochs.size(), 3U);  // the reported value never improves
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
 #pragma once
-// A GAN of points of the plane: two objectives, an average, batch statistics and drawn numbers in some twenty lines.
+// A small GAN for points of the plane: two objectives, an average, batch statistics and random numbers.
 
 #include <gtest/gtest.h>
 

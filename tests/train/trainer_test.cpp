@@ -1,3 +1,4 @@
+// The Trainer: fitting, batches and shards, resuming, early stopping, metrics and errors.
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -25,7 +26,7 @@ TEST(Trainer, LearnsTwoMoons) {
   EXPECT_GT(trainer.evaluate(two_moons(300))["accuracy"], 0.97);
 }
 
-TEST(Trainer, OfALongRunTheReportsAreThinnedAndTheLastIsKept) {
+TEST(Trainer, ThinsTheReportsOfALongRunAndKeepsTheLast) {
   const auto steps_of = [](std::int64_t steps, std::int64_t reports) {
     std::vector<std::int64_t> seen;
     for (const StepReport& step :
@@ -55,21 +56,21 @@ TEST(Trainer, SameBitsForAnyNumberOfThreads) {
   }
 }
 
-/// Small steps keep what they can from one to the next: what moves, and other data, must be noticed.
-TEST(Trainer, SmallStepsFollowWhatMoves) {
-  // whole batches: a last smaller one would be another program, and begin anew with it
+/// Small steps cache addresses between steps, so they must notice when memory moves or the data changes.
+TEST(Trainer, SmallStepsNoticeMovedMemoryAndOtherData) {
+  // no smaller last batch, which would run another program and so refresh the caches
   const Dataset data = two_moons(64), other = two_moons(100).slice(36, 100);
   Trainer wanted = moons_trainer(), trainer = moons_trainer();
   FitOptions options = {.epochs = 4, .batch_size = 32};
   (void)wanted.fit(data, options);
-  std::vector<State> held;  // whoever holds a state keeps its memory from being written to
+  std::vector<State> held;  // copies of the state, which force the next step to write to new memory
   options.on_step = [&](const StepReport& report) {
     if (report.step % 3 == 0) held.push_back(trainer.state());
   };
   (void)trainer.fit(data, options);
   EXPECT_TRUE(identical(trainer.state().parameters, wanted.state().parameters));
 
-  Trainer fresh = moons_trainer();  // which knows nothing of the first data
+  Trainer fresh = moons_trainer();  // has not seen the first data
   fresh.set_state(wanted.state());
   options = {.epochs = 8, .batch_size = 32};
   (void)fresh.fit(other, options);
@@ -78,7 +79,7 @@ TEST(Trainer, SmallStepsFollowWhatMoves) {
   EXPECT_TRUE(identical(trainer.state().parameters, fresh.state().parameters));
 }
 
-TEST(TrainStep, BatchesMayLieAnywhereAndStatesBeOfAnyType) {
+TEST(TrainStep, BatchesMayBeAnywhereInMemoryAndStatesOfAnyDtype) {
   const Objective loss = [](Scope s, const Batch& b) {
     return mean(cross_entropy_with_labels(nn::mlp(2, {.hidden = {8}})(s, b["input"]), b["target"]));
   };
@@ -95,13 +96,13 @@ TEST(TrainStep, BatchesMayLieAnywhereAndStatesBeOfAnyType) {
   TrainStep one(loss, optim::adam()), two(loss, optim::adam());
   const Tensor wanted = run(one, false, f32);
   EXPECT_TRUE(identical(run(two, true, f32), wanted));
-  const Tensor wide = run(two, true, f64);  // the same step, on a state of another type
+  const Tensor wide = run(two, true, f64);  // the same step on a state of another dtype
   EXPECT_EQ(wide.dtype(), f64);
   EXPECT_TRUE(identical(run(two, false, f32), wanted));
   EXPECT_TRUE(identical(run(one, false, f64), wide));
 }
 
-TEST(Trainer, DataThatStreamsGivesTheSameBits) {
+TEST(Trainer, StreamedDataGivesTheSameBits) {
   const Dataset data = two_moons(1403), streams = streamed(data);
   const FitOptions options = {.epochs = 3, .batch_size = 64, .shard_size = 20, .validation = 0.1};
   Trainer kept = moons_trainer();
@@ -116,13 +117,13 @@ TEST(Trainer, DataThatStreamsGivesTheSameBits) {
   EXPECT_THROW((void)kept.predict(streams), UsageError);
 }
 
-/// More than a cache holds, which is where it matters what is kept.
+/// A net whose activations are larger than a cache, so that recomputation matters.
 Trainer deep_trainer() {
   return Trainer(nn::mlp(2, {.hidden = {32, 32, 32, 32, 32, 32}, .activation = "gelu", .norm = "layer"}),
                  loss::cross_entropy, optim::adam(), 1);
 }
 
-TEST(Trainer, SameBitsWhateverIsKept) {
+TEST(Trainer, SameBitsForAnyRecomputation) {
   const auto trained = [](Memory memory) {
     Trainer trainer = deep_trainer();
     (void)trainer.fit(two_moons(200), {.epochs = 2, .batch_size = 64, .shard_size = 64, .memory = memory});
@@ -196,7 +197,8 @@ TEST(Trainer, ResumesWithTheSameBitsWhereverItStopped) {
 }
 
 TEST(Trainer, ALastSmallerBatchCountsEverySampleOnce) {
-  // With the whole set as one batch or in uneven shards, the first step sees the same gradient up to rounding.
+  // With the whole set as one batch or in uneven shards, the gradient of the first step is the same except for
+  // rounding.
   const Dataset data = two_moons(101);
   auto step = train_step(objective_of(nn::linear(2), loss::cross_entropy), optim::sgd({.lr = 0.1}), 1);
   State a = step.init(data, 1), b = a;
@@ -232,13 +234,13 @@ TEST(Trainer, EarlyStoppingRestoresTheBest) {
   EXPECT_EQ(best->epoch, history.best_epoch);
   EXPECT_TRUE(best->best);
 
-  // the same split, held out by hand: the parameters that came back measure what the best epoch did
+  // on the same validation split, the restored parameters give the metrics of the best epoch
   const auto split = data::split_fraction(60, 0.3, 1);
   EXPECT_EQ(trainer.evaluate(data.take(split.held_out))["loss"], measured(*best));
   EXPECT_NE(trainer.evaluate(data.take(split.held_out))["loss"], measured(history.epochs.back()));
 }
 
-TEST(Trainer, TheBestIsNotRestoredWhereThatIsNotWanted) {
+TEST(Trainer, TheBestIsNotRestoredIfThatIsSwitchedOff) {
   const Dataset data = two_moons(60), held_out = data.take(data::split_fraction(60, 0.3, 1).held_out);
   const FitOptions options{
       .epochs = 200, .validation = 0.3, .early_stopping = EarlyStopping{.patience = "5 epochs", .restore_best = false}};
@@ -252,10 +254,10 @@ TEST(Trainer, TheBestIsNotRestoredWhereThatIsNotWanted) {
   EXPECT_FALSE(history.best_restored);
 }
 
-TEST(Trainer, ARunThatMadeAllItsStepsWasNotStoppedEarly) {
+TEST(Trainer, ARunThatTookAllItsStepsWasNotStoppedEarly) {
   const Dataset data = two_moons(60);
   const EarlyStopping stopping{.patience = "5 epochs"};
-  const auto history_of = [&](std::int64_t epochs) {  // at one rate, whatever their number
+  const auto history_of = [&](std::int64_t epochs) {  // with the same rate for any number of epochs
     Trainer trainer(nn::mlp(2, {.hidden = {16}}), loss::cross_entropy, optim::adam({.lr = 0.1}), 1);
     return trainer.fit(data, {.epochs = epochs, .validation = 0.3, .early_stopping = stopping});
   };
@@ -269,8 +271,8 @@ TEST(Trainer, ARunThatMadeAllItsStepsWasNotStoppedEarly) {
   }
 }
 
-/// Validation rows that weigh nothing measure nothing: neither is a run stopped by them, nor its rate taken down.
-TEST(Trainer, AMeasurementThatCountsNothingStopsNoRun) {
+/// Validation rows without weight measure nothing, so they neither stop a run nor reduce its rate.
+TEST(Trainer, AValidationSetWithoutWeightDoesNotStopTheRun) {
   Dataset data = two_moons(60), held_out = two_moons(20);
   held_out.set("weight", Tensor({20}, f32));
   FitOptions options{.epochs = 8, .early_stopping = EarlyStopping{.patience = "2 epochs"}};
@@ -317,12 +319,12 @@ TEST(Trainer, OnStepSeesEveryStep) {
   }
 }
 
-TEST(Trainer, AWeightOfTwoIsTheRowTwice) {
+TEST(Trainer, AWeightOfTwoCountsTheRowTwice) {
   const Dataset data = two_moons(40);
   std::vector<std::int64_t> twice;
   Tensor weight({40}, f32);
   for (std::int64_t i = 0; i < 40; ++i) {
-    const std::int64_t times = i % 3;  // some rows count for nothing
+    const std::int64_t times = i % 3;  // some rows have weight 0
     weight.set(i, static_cast<double>(times));
     for (std::int64_t k = 0; k < times; ++k) twice.push_back(i);
   }
@@ -353,7 +355,7 @@ TEST(Trainer, ValidationDataIsMeasuredAndNotTrainedOn) {
   }
 }
 
-/// Rows of y = 3x + 1 with the target in units of 10, shifted by 100.
+/// Rows of y = 3x + 1 whose target is in units of 10 and shifted by 100.
 Dataset in_tens() {
   Tensor x({20, 1}), y({20, 1});
   for (std::int64_t i = 0; i < 20; ++i) {
@@ -386,7 +388,7 @@ TEST(Trainer, MetricsAndPredictionsAreInTheUnitOfTheData) {
   for (const Dataset& part : {data.slice(2, 5), data.take(rows), data.select(rows)}) EXPECT_EQ(part.unit().shift, 100);
 }
 
-TEST(Trainer, ALossThatIsOfNoTaskHasNoMetrics) {
+TEST(Trainer, ALossWithoutATaskHasNoMetrics) {
   const auto metrics_of = [](const LossFunction& loss, const Shape& target, std::int64_t outputs) {
     Dataset data;
     data.set("input", random_normal({6, 4}, 1));
@@ -398,12 +400,12 @@ TEST(Trainer, ALossThatIsOfNoTaskHasNoMetrics) {
   EXPECT_EQ(metrics_of(loss::cosine, {6, 3}, 3), 1U);
   EXPECT_EQ(metrics_of(loss::pairwise_ranking, {6}, 2), 1U);
   EXPECT_EQ(metrics_of(loss::kl_divergence, {6, 3}, 3), 1U);
-  EXPECT_EQ(metrics_of(loss::binary_cross_entropy, {6, 2}, 2), 1U) << "several questions a row";
+  EXPECT_EQ(metrics_of(loss::binary_cross_entropy, {6, 2}, 2), 1U) << "several binary targets per row";
   EXPECT_EQ(metrics_of(loss::mse, {6, 2}, 2), 4U);
 }
 
 TEST(Trainer, ClipNormBoundsTheStep) {
-  // descent by a rate of 1: how far the parameters move is the norm of the clipped gradient
+  // in gradient descent with rate 1, the parameters move by the norm of the clipped gradient
   const auto moved_by = [](double clip_norm) {
     auto step =
         train_step(objective_of(nn::linear(2), loss::cross_entropy), optim::sgd({.lr = 1, .clip_norm = clip_norm}), 1);
@@ -419,7 +421,7 @@ TEST(Trainer, ClipNormBoundsTheStep) {
   EXPECT_NEAR(free, norm, 1e-6);
   EXPECT_NEAR(moved_by(norm / 4).first, norm / 4, 1e-5);
   EXPECT_NEAR(moved_by(norm * 4).first, norm, 1e-6);
-  EXPECT_EQ(moved_by(norm / 4).second, norm) << "the report has the norm before clipping";
+  EXPECT_EQ(moved_by(norm / 4).second, norm) << "the report must have the norm before clipping";
 }
 
 TEST(Trainer, ARunThatStoppedEarlyIsOverWhenResumed) {
@@ -460,7 +462,7 @@ TEST(Trainer, NoiseIsTheSameForAnyNumberOfThreadsAndAfterAResume) {
   std::filesystem::remove_all(folder);
 }
 
-TEST(Trainer, TheGradientsNormIsOfWhatIsStepped) {
+TEST(Trainer, TheGradientNormExcludesFrozenParameters) {
   const auto first_step = [](std::vector<ParameterGroup> groups) {
     Optimizer optimizer = optim::sgd({.lr = 1});
     optimizer.groups = std::move(groups);
@@ -480,10 +482,10 @@ TEST(Trainer, TheGradientsNormIsOfWhatIsStepped) {
   EXPECT_LT(rest, 0.99 * all);
 }
 
-TEST(Trainer, SkipsAStepThatIsNotFiniteWhereItIsAskedTo) {
+TEST(Trainer, SkipsStepsThatAreNotFiniteOnRequest) {
   Dataset data = two_moons(64);
   Tensor input = data["input"];
-  input.set(20, std::nan(""));  // row 10: in one batch of each epoch
+  input.set(20, std::nan(""));  // row 10, which is in one batch of each epoch
   data.set("input", input);
   const FitOptions options{.epochs = 3, .batch_size = 16};
   Trainer strict = moons_trainer();
@@ -510,7 +512,7 @@ TEST(Trainer, NamesWhatIsNotFinite) {
   }
 }
 
-TEST(Trainer, TheErrorIsTheFirstShardsWhoeverComesFirst) {
+TEST(Trainer, TheErrorIsThatOfTheFirstShard) {
   Dataset data = two_moons(80);
   Tensor labels = data["target"];
   labels.set(75, 9);
@@ -520,7 +522,7 @@ TEST(Trainer, TheErrorIsTheFirstShardsWhoeverComesFirst) {
     Trainer trainer = moons_trainer(2);
     try {
       (void)trainer.fit(data, {.epochs = 1, .batch_size = 80, .shard_size = 20, .shuffle = false});
-      FAIL() << "labels that are no classes";
+      FAIL() << "invalid labels were accepted";
     } catch (const Error& error) {
       EXPECT_NE(std::string(error.what()).find("label 8 "), std::string::npos) << error.what();
     }
@@ -563,7 +565,7 @@ TEST(Trainer, ALabelBeyondTheClassesIsNamedByItsRowOfTheData) {
   Trainer trainer(nn::linear(3), loss::cross_entropy({.label_smoothing = 0.1}), optim::sgd({.lr = 0.1}), 1);
   try {
     trainer.fit(data, {.epochs = 1, .batch_size = 16});
-    FAIL() << "there is no class 7";
+    FAIL() << "class 7 does not exist, but was accepted";
   } catch (const UsageError& error) {
     EXPECT_NE(std::string(error.what()).find("label 7 in row 23 of the data, of 3 classes"), std::string::npos)
         << error.what();

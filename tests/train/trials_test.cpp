@@ -17,7 +17,7 @@ MakeTrainer maker(const nn::MlpOptions& options = {.hidden = {16}}) {
   };
 }
 
-TEST(Trials, LeaveTheRunAsItIs) {
+TEST(Trials, DoNotChangeTheRun) {
   const Dataset data = two_moons(200);
   const Optimizer optimizer = optim::adam({.lr = 1e-3});
   Trainer trainer = maker()(optimizer);
@@ -26,16 +26,16 @@ TEST(Trials, LeaveTheRunAsItIs) {
   const double loss = trainer.evaluate(data)["loss"];
   const auto trials = trials_of(maker(), optimizer, data, run, trainer.state());
   ASSERT_TRUE(trials);
-  EXPECT_EQ(trials->steps, 8);  // two of them in 20 steps: of 50 steps, 3 % are fewer
+  EXPECT_EQ(trials->steps, 8);  // two trials of 20 steps are the minimum; 3 % of 50 steps would be fewer
   EXPECT_DOUBLE_EQ(trials->now(), loss);
-  EXPECT_LT(trials->onward(1e-2), trials->onward(1e-3));  // it crawls
+  EXPECT_LT(trials->onward(1e-2), trials->onward(1e-3));  // the run is crawling, so a higher rate is better
   EXPECT_LT(trials->onward(1e-3), loss);
   EXPECT_EQ(trials->onward(1e-3), trials->onward(1e-3));
   EXPECT_TRUE(identical(trainer.state().parameters, before));
 }
 
-/// Of more rows than a trial measures, the first are of one class alone.
-TEST(Trials, OfSortedRowsAreMeasuredOnAll) {
+/// The data is sorted, so the first rows have one class only; a trial must measure a sample of all rows.
+TEST(Trials, OfSortedRowsAreMeasuredOnASampleOfAll) {
   const Dataset moons = two_moons(8192);
   std::vector<std::int64_t> order;
   for (const double wanted : {0.0, 1.0}) {
@@ -47,7 +47,7 @@ TEST(Trials, OfSortedRowsAreMeasuredOnAll) {
   const FitOptions few{.steps = 20, .batch_size = 64};
   const Optimizer optimizer = optim::adam({.lr = 1e-2});
   Trainer trainer = maker()(optimizer);
-  trainer.fit(data.slice(0, 4096), few);  // it knows the first class alone
+  trainer.fit(data.slice(0, 4096), few);  // the trainer has seen only the first class
   const double loss = trainer.evaluate(data)["loss"];
   const auto trials = trials_of(maker(), optimizer, data, few, trainer.state());
   ASSERT_TRUE(trials);
@@ -55,7 +55,7 @@ TEST(Trials, OfSortedRowsAreMeasuredOnAll) {
   EXPECT_EQ(trials->now(), trials->now());
 }
 
-TEST(Trials, AreInfiniteWhereARateDiverges) {
+TEST(Trials, AreInfiniteIfTheRateDiverges) {
   const Dataset data = two_moons(200);
   const Optimizer optimizer = optim::sgd({.lr = 1e30});
   Trainer trainer = maker()(optimizer);
@@ -65,7 +65,7 @@ TEST(Trials, AreInfiniteWhereARateDiverges) {
   EXPECT_LT(trials->afresh(0.1), 1);
 }
 
-/// On a square bowl x -> mean (w x - y)^2 the best length is g'g / g'Hg, and lengths are tried four times apart.
+/// On a quadratic loss the best length is g'g / g'Hg. The search tries lengths in steps of a factor of four.
 TEST(Trials, SearchTheLineAlongTheGradient) {
   const std::int64_t rows = 20;
   Dataset data;
@@ -86,10 +86,10 @@ TEST(Trials, SearchTheLineAlongTheGradient) {
     EXPECT_NEAR(line.lr, best, 1e-9) << from;
     EXPECT_NEAR(line.after, 0, 1e-3) << from;
   }
-  EXPECT_EQ(trials->along(best / 4096).lr, best / 4) << "six lengths are tried";
+  EXPECT_EQ(trials->along(best / 4096).lr, best / 4) << "the search tries six lengths";
 }
 
-TEST(Trials, SeeLayersThatNoGradientReaches) {
+TEST(Trials, FindLayersWithoutAGradient) {
   const Dataset data = two_moons(200);
   const MakeTrainer zeros = maker({.hidden = {16}, .initializer = init::named("zeros")});
   const Optimizer optimizer = optim::sgd({.lr = 0.1});
@@ -101,8 +101,8 @@ TEST(Trials, SeeLayersThatNoGradientReaches) {
   EXPECT_GT(norms[1], 0);
 }
 
-/// The start and the end of a run are told apart: here only the end is silent.
-TEST(Trials, SeeWhetherALayerWasSilentFromTheStart) {
+/// Norms at the start and at the end are separate: here the layer has no gradient only at the end.
+TEST(Trials, FindWhetherALayerHadAGradientAtTheStart) {
   const Dataset data = two_moons(200);
   const MakeTrainer alive = maker({.hidden = {16}});
   const Optimizer optimizer = optim::sgd({.lr = 0.1});

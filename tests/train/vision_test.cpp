@@ -1,4 +1,4 @@
-// Models of images, trained: against PyTorch, on any number of threads, and resumed in the middle.
+// Trainings of image models: against PyTorch, with any number of threads, and resumed in the middle.
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -29,7 +29,7 @@ Dataset batch_of(const json& batch) {
   return data;
 }
 
-/// The ResNet of tests/reference/resnet.py, with its first weights.
+/// The ResNet of tests/reference/resnet.py with its initial weights.
 class ResnetAgainstPyTorch : public ::testing::Test {
  protected:
   const json reference_ = testing::reference("resnet");
@@ -46,11 +46,11 @@ class ResnetAgainstPyTorch : public ::testing::Test {
       ++set;
     }
     for (const ParameterEntry& entry : state.layout->entries) set -= !entry.statistic;
-    ASSERT_EQ(set, 0U) << "not the same parameters";
+    ASSERT_EQ(set, 0U) << "the reference has other parameters";
   }
 };
 
-TEST_F(ResnetAgainstPyTorch, HasItsLossOver50StepsOfAdamW) {
+TEST_F(ResnetAgainstPyTorch, HasTheSameLossesOver50StepsOfAdamW) {
   TrainStep step(objective_of(model_, loss::cross_entropy), optimizer_, 2);
   const auto& batches = reference_["batches"];
   State state = step.init(batch_of(batches[0]), 1, f64);
@@ -71,7 +71,7 @@ TEST_F(ResnetAgainstPyTorch, HasItsLossOver50StepsOfAdamW) {
   for (std::int64_t i = 0; i < logits.size(); ++i) {
     double total = 0;
     for (std::int64_t c = 0; c < classes; ++c) total += std::exp(logits.at(i / classes * classes + c));
-    EXPECT_NEAR(probabilities.at(i), std::exp(logits.at(i)) / total, 1e-6);  // by the running statistics
+    EXPECT_NEAR(probabilities.at(i), std::exp(logits.at(i)) / total, 1e-6);  // computed with the running statistics
   }
 }
 
@@ -99,7 +99,7 @@ std::vector<Kind> kinds() {
           {"unet", nn::unet(9 * 7, {.levels = 2, .width = 4}), loss::mse}};
 }
 
-/// Images of 9 x 7, with a class each, or as their own target.
+/// Images of 9 x 7, whose targets are classes or the images themselves.
 Dataset images(std::int64_t rows, const Kind& kind) {
   Dataset data;
   const Tensor input = random_normal({rows, 9, 7, 1}, 3);
@@ -126,7 +126,7 @@ TEST_P(VisionKinds, SameBitsForAnyNumberOfThreads) {
   for (int threads : {2, 3, 4}) EXPECT_TRUE(identical(after(threads).parameters, one.parameters)) << threads;
 }
 
-TEST_P(VisionKinds, SameBitsHoweverPlanned) {
+TEST_P(VisionKinds, SameBitsForAnyPassesOfThePlanner) {
   testing::expect_the_same_bits_however_planned(kind_.model, kind_.loss, images(5, kind_));
 }
 
@@ -170,8 +170,8 @@ TEST_P(VisionKinds, OneSampleIsABatch) {
 INSTANTIATE_TEST_SUITE_P(All, VisionKinds, ::testing::Range<std::size_t>(0, 6),
                          [](const auto& index) { return std::string(kinds()[index.param].name); });
 
-/// How much an image was changed is seen through a statistic.
-TEST(Augmentation, ChangesImagesInTrainingAlone) {
+/// A running statistic shows how much the augmentation changes an image.
+TEST(Augmentation, ChangesImagesOnlyInTraining) {
   const AugmentOptions options{.flip = true, .crop = 2, .cutout = 3};
   const ModelFunction model = [=](Scope s, Var x) {
     const Var y = augment(s, x, options);
@@ -192,7 +192,7 @@ TEST(Augmentation, ChangesImagesInTrainingAlone) {
   const double first = changed(0), second = changed(1);
   EXPECT_GT(first, 0.1);
   EXPECT_NE(first, second);
-  EXPECT_EQ(changed(0), first);  // by step and seed alone
+  EXPECT_EQ(changed(0), first);  // depends only on step and seed
   Trainer trainer(model, loss::mse, optim::sgd({.lr = 1e-3}), 1);
   trainer.set_state(state);
   const Tensor weight = state.parameter("out/weight"), predicted = trainer.predict(data);
@@ -202,7 +202,7 @@ TEST(Augmentation, ChangesImagesInTrainingAlone) {
 }
 
 TEST(Convolution, BatchStatisticsDoNotMakeTheStepOneShard) {
-  // with shards of their own statistics, the loss differs from that of the batch as one
+  // each shard has its own statistics, so the loss differs from that of the whole batch
   const Kind kind = kinds()[0];
   const Dataset data = images(12, kind);
   const auto loss_of = [&](std::int64_t shard_size) {

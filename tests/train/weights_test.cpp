@@ -1,3 +1,4 @@
+// Weights of rows: in the loss, in gradients, in metrics, and rows of weight 0.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -14,7 +15,7 @@ Tensor column(const std::vector<double>& values) {
   return Tensor::from(values, {static_cast<std::int64_t>(values.size()), 1}).to(f32);
 }
 
-/// y is a curve, so that a line through it depends on the weights, which grow with x.
+/// y is a curve and the weights grow with x, so the best line depends on the weights.
 struct Curve {
   std::vector<double> x, y, w;
   Dataset data;
@@ -28,7 +29,7 @@ struct Curve {
     data.set("target", column(y));
     data.set("weight", column(w).reshape({32}));
   }
-  /// Intercept and slope of weighted least squares, by the normal equations.
+  /// Intercept and slope of weighted least squares, from the normal equations.
   [[nodiscard]] std::pair<double, double> line() const {
     double sw = 0, sx = 0, sy = 0, sxx = 0, sxy = 0;
     for (std::size_t i = 0; i < x.size(); ++i) {
@@ -65,7 +66,7 @@ TEST(Weights, EveryBatchSizeEndsAtTheWeightedSolution) {
 }
 
 TEST(Weights, AStepDividesByRowsTimesTheMeanWeight) {
-  // w = 1 and 3, so that the mean is 2; the gradient of w (p - y)^2 at p = 0 is -2 w y
+  // the weights are 1 and 3, with mean 2; the gradient of w (p - y)^2 at p = 0 is -2 w y
   Dataset data;
   data.set("input", column({0, 0}));
   data.set("target", column({1, 10}));
@@ -100,7 +101,7 @@ TEST(Weights, AnEpochsLossIsTheWeightedMean) {
   }
 }
 
-TEST(Weights, OfClassesCountAsThoseOfRows) {
+TEST(Weights, OfClassesActLikeThoseOfRows) {
   Dataset data;
   data.set("input", random_normal({30, 3}, 1));
   Tensor labels({30}, i32), weights({30});
@@ -120,7 +121,7 @@ TEST(Weights, OfClassesCountAsThoseOfRows) {
   EXPECT_NEAR(first.epochs[1].metrics[0].second, second.epochs[1].metrics[0].second, 1e-6);
 }
 
-TEST(Weights, ABatchThatCountsNothingIsAStepWithoutEffect) {
+TEST(Weights, ABatchWithoutWeightIsAStepWithoutEffect) {
   Dataset nothing, something;
   nothing.set("input", column({5, 6}));
   nothing.set("target", column({1, 2}));
@@ -142,11 +143,11 @@ TEST(Weights, ABatchThatCountsNothingIsAStepWithoutEffect) {
     EXPECT_EQ(state.step, 3);
     (void)step(state, something);
     (void)direct(wanted, something);
-    EXPECT_TRUE(identical(state.parameters, wanted.parameters)) << "the rule counts one step";
+    EXPECT_TRUE(identical(state.parameters, wanted.parameters)) << "the update rule counts one step";
   }
 }
 
-TEST(SkippedSteps, AreNotCountedByTheRule) {
+TEST(SkippedSteps, AreNotCountedByTheUpdateRule) {
   const Objective objective = [](Scope s, const Batch& b) {
     return Loss::of_samples(sum(b["input"] * s.parameter("w", {1}), 1));
   };
@@ -163,20 +164,20 @@ TEST(SkippedSteps, AreNotCountedByTheRule) {
   }
 }
 
-TEST(Weights, OfNothingAtAllAreRefusedAndPartlyAreNoProblem) {
+TEST(Weights, OnlyZerosAreRefusedButSomeZerosAreAllowed) {
   Curve curve;
   std::vector<double> some(32, 0);
   some[30] = 1;
   curve.data.set("weight", column(some).reshape({32}));
   Trainer trainer = line_trainer(optim::adam({.lr = 0.1}));
   const History history = trainer.fit(curve.data, {.epochs = 2, .batch_size = 4});
-  EXPECT_EQ(history.steps.size(), 2U) << "one row counts";
+  EXPECT_EQ(history.steps.size(), 2U) << "one row has weight";
   for (const EpochReport& epoch : history.epochs) EXPECT_TRUE(std::isfinite(epoch.metrics[0].second));
   curve.data.set("weight", zeros({32}));
   EXPECT_THROW((void)line_trainer(optim::adam()).fit(curve.data, {.epochs = 1}), DataError);
 }
 
-TEST(CountedRows, ThoseOfWeightZeroAreInNoMetric) {
+TEST(CountedRows, RowsOfWeightZeroAreInNoMetric) {
   Dataset data;
   data.set("input", column({1, 2, 3, 4}));
   data.set("target", column({1, 2, nan, 5}));
@@ -192,7 +193,7 @@ TEST(CountedRows, ThoseOfWeightZeroAreInNoMetric) {
   }
 }
 
-TEST(CountedRows, ThoseOfWeightZeroMayHoldAnything) {
+TEST(CountedRows, RowsOfWeightZeroMayHaveAnyValues) {
   Curve curve;
   std::vector<std::int64_t> kept;
   Tensor weights = curve.data["weight"], input = curve.data["input"];
@@ -236,11 +237,11 @@ TEST(CountedRows, IgnoredTokensHaveNoBytes) {
                   loss::cross_entropy({.ignored_labels = {2}}), optim::sgd({.lr = 0.1}), 1);
   trainer.init(data, 1);
   const Evaluation measured = trainer.evaluate(data);
-  // tokens 1 and 0 count, of 2 bytes and of 1
+  // tokens 1 and 0 count; they have 2 bytes and 1 byte
   EXPECT_NEAR(measured["bits_per_byte"], measured["loss"] * 2 / (std::log(2.0) * 3), 1e-9);
 }
 
-TEST(BatchNorm, ABatchOfOneRowIsLeftOutOfTheStatistics) {
+TEST(BatchNorm, ABatchOfOneRowDoesNotChangeTheStatistics) {
   const auto statistics_after = [](std::int64_t rows, std::int64_t batch, std::int64_t shard) {
     Dataset data;
     data.set("input", random_normal({65, 2}, 3).rows(0, rows));
@@ -251,7 +252,7 @@ TEST(BatchNorm, ABatchOfOneRowIsLeftOutOfTheStatistics) {
     return trainer.state().parameter("norm/variance");
   };
   EXPECT_TRUE(identical(statistics_after(65, 32, 32), statistics_after(64, 32, 32)));
-  // a shard of one row within a batch: the mean is over the others
+  // in a batch with a shard of one row, the mean is over the other shards
   const Tensor with = statistics_after(33, 33, 16), without = statistics_after(32, 32, 16);
   for (std::int64_t i = 0; i < 2; ++i) EXPECT_NEAR(with.at(i), without.at(i), 1e-6);
 }

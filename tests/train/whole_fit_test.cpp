@@ -1,4 +1,4 @@
-// Fits on all rows at once.
+// fit_whole: fits of a model on all rows at once.
 
 #include "thalweg/whole_fit.hpp"
 
@@ -50,7 +50,7 @@ TEST(WholeFit, OfALineAgreesWithTheClosedForm) {
     return matmul(constant(x), reshape(slice(v, 0, columns), {columns, 1})) + slice(v, columns, columns + 1) -
            constant(y);
   };
-  const auto closed = least_squares(residuals, zeros({columns + 1}, f64));  // linear: by QR, and exact
+  const auto closed = least_squares(residuals, zeros({columns + 1}, f64));  // exact, because the problem is linear
   for (const Optimizer& method :
        {optim::lbfgs(), optim::newton_cg(), optim::levenberg_marquardt(), optim::nonlinear_cg()}) {
     const WholeFit fit = fit_whole(line, loss::mse, data, method);
@@ -62,7 +62,7 @@ TEST(WholeFit, OfALineAgreesWithTheClosedForm) {
   }
 }
 
-/// scikit-learn's optimum, to 1e-6 in the loss.
+/// Reaches scikit-learn's optimum, to 1e-6 in the loss.
 TEST(WholeFit, OfALogisticModelWithAPenaltyAgreesWithScikitLearn) {
   for (const nlohmann::json& row : reference("whole_fit")) {
     const WholeFit fit =
@@ -89,12 +89,12 @@ TEST(WholeFit, HasTheSameBitsForAnyNumberOfThreads) {
     const MinimizeResult one = ends(1), three = ends(3);
     EXPECT_TRUE(identical(one.x, three.x)) << method.name;
     EXPECT_EQ(one.value, three.value);
-    EXPECT_LT(one.value, 1);  // of 2.6, the mean of squares of the targets
+    EXPECT_LT(one.value, 1);  // at the start it is 2.6, the mean square of the targets
   }
 }
 
-/// What is drawn at random is held: else a line search would compare different functions.
-TEST(WholeFit, FallsAtEveryStepUnderDropout) {
+/// Random numbers are the same in all evaluations, because a line search must compare values of one function.
+TEST(WholeFit, TheLossFallsAtEveryStepWithDropout) {
   double last = INFINITY;
   const auto falls = [&](const MinimizeStep& step) {
     EXPECT_LE(step.value, last) << step.step;
@@ -103,7 +103,7 @@ TEST(WholeFit, FallsAtEveryStepUnderDropout) {
   (void)fit_whole(net, loss::mse, data_of(false), optim::lbfgs(), {.max_steps = 40, .on_step = falls});
 }
 
-TEST(WholeFit, ItsStateIsOneThatATrainerTakes) {
+TEST(WholeFit, ATrainerAcceptsItsState) {
   const Dataset data = data_of(true);
   const WholeFit fit = fit_whole(line, loss::binary_cross_entropy, data, optim::lbfgs(), {.l2 = 1e-3});
   Trainer trainer(line, loss::binary_cross_entropy, optim::sgd({.lr = 0.1}));
@@ -111,7 +111,7 @@ TEST(WholeFit, ItsStateIsOneThatATrainerTakes) {
   EXPECT_GT(trainer.evaluate(data)["accuracy"], 0.8);
 }
 
-TEST(WholeFit, RefusesWhatItCannotDo) {
+TEST(WholeFit, RefusesUnsupportedCases) {
   const Dataset data = data_of(false);
   EXPECT_THROW((void)fit_whole(line, loss::mse, data, optim::adam()), UsageError);
   EXPECT_THROW((void)fit_whole(line, loss::mse, data, optim::gauss_newton({.solver = "dense"})), UsageError);

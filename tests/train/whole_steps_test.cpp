@@ -1,4 +1,4 @@
-// A trainer whose optimizer owns its steps.
+// A Trainer with an optimizer that owns its steps, such as L-BFGS.
 
 #include <gtest/gtest.h>
 
@@ -57,7 +57,7 @@ TEST(WholeSteps, ALineAgreesWithTheClosedForm) {
   }
 }
 
-TEST(WholeSteps, OfAThreadAndOfThreeHaveTheSameBits) {
+TEST(WholeSteps, HaveTheSameBitsOnOneAndThreeThreads) {
   for (const Optimizer& method : {optim::lbfgs(), optim::newton_cg(), optim::levenberg_marquardt()}) {
     Trainer one(net, loss::mse, method, 1), three(net, loss::mse, method, 3);
     const FitOptions options{.epochs = 6, .batch_size = 0, .shard_size = 64};
@@ -67,16 +67,15 @@ TEST(WholeSteps, OfAThreadAndOfThreeHaveTheSameBits) {
   }
 }
 
-/// What is drawn is held over the whole run: else the loss of a step could
-/// rise.
-TEST(WholeSteps, FallUnderDropout) {
+/// Random numbers are the same in the whole run, because otherwise the loss could rise in a step.
+TEST(WholeSteps, DecreaseTheLossWithDropout) {
   Trainer trainer(net, loss::mse, optim::lbfgs());
   const History history = trainer.fit(data_of(), {.epochs = 30, .batch_size = 0});
   for (std::size_t i = 1; i < history.steps.size(); ++i)
     EXPECT_LE(history.steps[i].loss, history.steps[i - 1].loss) << i;
 }
 
-TEST(WholeSteps, GoOnWithTheSameBits) {
+TEST(WholeSteps, ResumeWithTheSameBits) {
   for (const Optimizer& method : {optim::lbfgs(), optim::nonlinear_cg(), optim::newton_cg(),
                                   optim::levenberg_marquardt(), optim::gradient_descent()}) {
     const testing::TemporaryFolder folder;
@@ -92,7 +91,7 @@ TEST(WholeSteps, GoOnWithTheSameBits) {
   }
 }
 
-TEST(WholeSteps, ARunThatHasEndedTakesNoStepWhenItIsResumed) {
+TEST(WholeSteps, AFinishedRunTakesNoStepWhenItIsResumed) {
   const testing::TemporaryFolder folder;
   FitOptions options = all_rows;
   options.checkpoints = folder / "checkpoints", options.resume = true;
@@ -112,7 +111,7 @@ void expect_refused(const std::function<void()>& call, const std::string& part) 
   }
 }
 
-TEST(WholeSteps, WhatTheyCannotHaveIsRefusedWithTheReason) {
+TEST(WholeSteps, UnsupportedCasesAreRefusedWithTheReason) {
   const auto normed = [](Scope s, Var x) { return nn::dense(s / "y", nn::batch_norm(s / "norm", x), 1); };
   expect_refused([&] { (void)Trainer(line, loss::mse, optim::lbfgs()).fit(data_of(), {.epochs = 1}); },
                  "batch_size = 32");
