@@ -1,9 +1,9 @@
 #!/usr/bin/python3
-"""Paths of methods that ask for more than one gradient a step, by PyTorch's gradients in f64: writes asks.json beside this
-file. Made with PyTorch 1.13.1 (Debian's python3-torch). The model is dense(3 -> 4), tanh, dense(4 -> 1) with the mean
-squared error on 12 rows, taken 4 at a time in order; start and data are multiples of 1/16. SAM and its adaptive form:
-Foret et al. 2021 and Kwon et al. 2021 around SGD with momentum; SVRG: Johnson and Zhang 2013 around SGD, its anchor moved
-every 3 and every 5 steps. What is written are all parameters after some steps: w1 (3, 4), b1, w2 (4, 1), b2."""
+"""Writes asks.json: the paths of methods that need more than one gradient per step, computed with PyTorch's gradients in f64.
+Made with PyTorch 1.13.1 (Debian's python3-torch). The model is dense(3 -> 4), tanh, dense(4 -> 1) with the mean squared error
+on 12 rows, in batches of 4 rows in order. Initial parameters and data are multiples of 1/16. SAM and its adaptive form (Foret
+et al. 2021, Kwon et al. 2021) use SGD with momentum. SVRG (Johnson and Zhang 2013) uses SGD, with a new anchor every 3 or 5
+steps. The file has all parameters after some steps: w1 (3, 4), b1, w2 (4, 1), b2."""
 import json
 import os
 

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
-"""BLEU of small corpora by NLTK 3.8 (Debian's python3-nltk): writes bleu.json beside this file. Each case is a list of
-(written, reference) and corpus_bleu of them without smoothing, by runs of up to four tokens. Some have nothing in common, and
-NLTK then gives a number near 0, which is written as 0. No text is shorter than four tokens: of one that is, NLTK counts a run
-of n tokens that was written and does not match, where there is none."""
+"""Writes bleu.json: BLEU of small corpora, computed by NLTK 3.8 (Debian's python3-nltk). Each case is a list of pairs (output,
+reference) with their corpus_bleu for n-grams of up to four tokens, without smoothing. For pairs with nothing in common NLTK
+gives a number near 0, which is written as 0. No text has fewer than four tokens, because for shorter ones NLTK counts an n-gram
+that does not exist."""
 import json
 import os
 import random
@@ -22,7 +22,7 @@ cases = [
 
 
 def changed(tokens):
-    """With a tenth of its tokens left out, and others put in."""
+    """The tokens with a tenth of them left out and as many random ones inserted."""
     return [t for token in tokens for t in ([draw.randint(1, 9)] if draw.random() < .1 else []) + [token]
             if draw.random() < .9] or [1]
 

@@ -1,8 +1,7 @@
 #!/usr/bin/python3
-"""Losses of connectionist temporal classification and their gradients by the logits as PyTorch computes them on a CPU, in
-f64 and in f32: writes ctc.json beside this file. Made with PyTorch 1.13.1 (Debian's python3-torch). Logits are
-value(i) = 2 sin(0.37 i + 0.05 (i^2 mod 101)) in row-major order, which the test makes too. Of a large gradient every 61st
-element is kept."""
+"""Writes ctc.json: losses of connectionist temporal classification and their gradients by the logits, computed by PyTorch on a
+CPU in f64 and f32. Made with PyTorch 1.13.1 (Debian's python3-torch). The logits are 2 sin(0.37 i + 0.05 (i^2 mod 101)) in
+row-major order; the test computes the same. Of a large gradient only every 61st element is written."""
 import json
 import math
 import os
@@ -19,7 +18,7 @@ def value(i):
 
 
 def case(time, classes, labels, frames=None, blank=0, zero_infinity=False):
-    """`labels`: those of each sample."""
+    """`labels` is a list with the labels of each sample."""
     batch = len(labels)
     frames = frames or [time] * batch
     lengths = [len(each) for each in labels]
@@ -40,7 +39,7 @@ def case(time, classes, labels, frames=None, blank=0, zero_infinity=False):
     CASES.append({
         "time": time, "classes": classes, "labels": padded, "frames": frames, "lengths": lengths, "blank": blank,
         "zero_infinity": zero_infinity, "every": every, "losses": losses.tolist(), "gradient": gradient[::every].tolist(),
-        # how far PyTorch's own f32 is from its f64
+        # the difference between PyTorch's own f32 and f64
         "f32_loss_error": ((narrow_losses - losses).abs() / losses.clamp(min=1)).max().item(),
         "f32_gradient_error": (narrow_gradient - gradient).abs().max().item(),
     })

@@ -1,4 +1,4 @@
-"""Prints the Frechet distances that tests/system/frechet_test.cpp expects, by SciPy's sqrtm:
+"""Prints the Frechet distances that tests/system/frechet_test.cpp expects, computed with SciPy's sqrtm:
 
     /usr/bin/python3 tests/reference/frechet.py
 """
@@ -8,7 +8,7 @@ from scipy.linalg import sqrtm
 
 
 def features(rows, width, phase):
-    """What the test makes too: no two columns alike, and correlated."""
+    """The same features as in the test; the columns differ and are correlated."""
     i = np.arange(rows, dtype=np.float64)[:, None]
     j = np.arange(width, dtype=np.float64)[None, :]
     return np.sin(0.7 * i * (j + 1) + phase) + 0.3 * np.cos(i + phase * j) + 0.05 * phase * j

@@ -1,9 +1,9 @@
 #!/usr/bin/python3
-"""Thalweg's defaults and scikit-learn's perceptrons on 20 splits of each table that nothing was tuned on.
+"""Compares Thalweg's defaults with scikit-learn's perceptrons on 20 splits of each table that were not used for tuning.
 
-The defaults were chosen by measurement on the splits of splits.json, so a figure from those flatters them. These splits
-have other seeds, and Thalweg trains with three seeds on each. Prints means; run from anywhere, after ./dev build and
-./dev data:
+The defaults were chosen by measurements on the splits of splits.json, so results on those splits are biased. These splits
+have other seeds, and Thalweg trains with three seeds on each. Prints means. Run from anywhere, after ./dev build and ./dev
+data:
 
     /usr/bin/python3 tests/reference/held_out_tables.py
 """
@@ -32,7 +32,7 @@ def make_splits(rows, strata=None):
 
 
 def thalweg(table, options, metric, test, seed):
-    """Trains on the other rows with nothing but `options`, and evaluates on the test rows."""
+    """Trains on the other rows with the given options only, and evaluates on the test rows."""
     header, *rows = (tables.DATA / table).read_text().splitlines()
     with tempfile.TemporaryDirectory() as folder:
         for name, wanted in (("train.csv", False), ("test.csv", True)):

@@ -1,15 +1,18 @@
 #!/usr/bin/python3
-"""Paths of K-FAC in plain NumPy, f64: writes kfac.json beside this file. Martens and Grosse 2015, with damping by pi of
-mean diagonals (section 6.3), convolutions after Grosse and Martens 2016, the step shortened by lr^2 <step, gradient> <=
-kl_clip (Ba et al. 2017), heavy-ball momentum, decoupled decay; what has no factors goes by Adam. Labels are drawn from the
-model by the same counter-based numbers as the library's: Philox 4x32-10 (Salmon et al. 2011), keyed by seed, step and
-the row's place in the batch.
+"""Writes kfac.json: paths of K-FAC, computed in plain NumPy in f64. The method is that of Martens and Grosse 2015, with damping
+by pi of mean diagonals (section 6.3), convolutions of Grosse and Martens 2016, steps limited by lr^2 <step, gradient> <=
+kl_clip (Ba et al. 2017), heavy-ball momentum and decoupled decay. Parameters without factors are updated by Adam. Labels are
+drawn from the model with the same counter-based random numbers as in the library: Philox 4x32-10 (Salmon et al. 2011), keyed by
+seed, step and the row's place in the batch.
 
-Models on 12 rows, taken 4 at a time in order: "mlp", dense(3 -> 4), tanh, dense(4 -> 2) with the binary cross-entropy;
-"squares" and "counts", the same with the squared error, whose labels are drawn from N(p, 1/2) by Box and Muller, and with
-the Poisson loss of logarithms of rates; "conv", images (5, 4, 2), convolution 3 x 3 to 3 channels (padding: same) with a bias, tanh, convolution 2 x 2 to 2 channels
-(stride 2) without, tanh, times a gain, dense(8 -> 3) with the cross-entropy. What is written are all parameters after some
-steps, and factors and inverses, layer after layer, after the first and the last of these."""
+The models are trained on 12 rows, in batches of 4 rows in order:
+- "mlp": dense(3 -> 4), tanh, dense(4 -> 2) with the binary cross-entropy;
+- "squares": the same with the squared error, whose labels are drawn from N(p, 1/2) by the method of Box and Muller;
+- "counts": the same with the Poisson loss of logarithms of rates;
+- "conv": images (5, 4, 2), convolution 3 x 3 to 3 channels (padding: same) with a bias, tanh, convolution 2 x 2 to 2 channels
+  (stride 2) without a bias, tanh, times a gain, dense(8 -> 3) with the cross-entropy.
+The file has all parameters after some steps, and factors and inverses, layer after layer, after the first and the last of
+these steps."""
 import json
 import os
 
@@ -50,7 +53,7 @@ def words(seed, purpose, counter):
 
 
 def uniform(step, count, share, part=""):
-    """Of `count` rows in their order, `share` numbers each."""
+    """Uniform numbers for `count` rows in order, `share` for each row."""
     seed = fold(0, SEED) >> 11
     purpose = fold(fold(0, name_hash("drawn labels" + part)), step)
     result, a_row = np.zeros((count, share)), (share + 3) // 4
@@ -171,7 +174,7 @@ class Model:
         return len(z) if self.name == "conv" else z.size
 
     def mean(self, z):
-        """Of a label, given the output."""
+        """The mean of a label, given the output."""
         if self.name == "conv":
             e = np.exp(z - z.max(1, keepdims=True))
             return e / e.sum(1, keepdims=True)

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Derivatives at kinks and borders as PyTorch has them: writes kinks.json beside this file. Made with PyTorch 1.13.1
-(Debian's python3-torch). Numbers are written as text, since JSON knows neither infinity nor NaN."""
+"""Writes kinks.json: PyTorch's derivatives at kinks and at borders of the domain. Made with PyTorch 1.13.1 (Debian's
+python3-torch). Numbers are written as text, because JSON has neither infinity nor NaN."""
 import json
 import math
 import os

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
-"""Layers as PyTorch computes them, in f64: values, gradients, and running statistics after a step. Writes layers.json beside
-this file. Made with PyTorch 1.13.1 (Debian's python3-torch). Images are NCHW there and NHWC here; filters (out, in, height,
-width) there and (height, width, in, out) here."""
+"""Writes layers.json: values, gradients, and running statistics after a step of PyTorch's layers, in f64. Made with PyTorch
+1.13.1 (Debian's python3-torch). Images are NCHW in PyTorch and NHWC in Thalweg; filters are (out, in, height, width) in PyTorch
+and (height, width, in, out) in Thalweg."""
 import json
 import os
 
@@ -18,7 +18,7 @@ def numbers(*shape, scale=1.0):
 
 
 def listed(tensor):
-    # 9 digits tell all f32 apart; what is given is rounded to them before it is used
+    # 9 digits identify an f32 number; inputs are rounded to 9 digits before they are used
     return {"shape": list(tensor.shape), "values": [float(f"{x:.9g}") for x in tensor.detach().flatten().tolist()]}
 
 
@@ -32,7 +32,7 @@ def given(tensor):
 
 
 def case(kind, options, x, compute, parameters=None, mode="train", statistics=None, integers=False):
-    """`compute(x, parameters, statistics)` is the layer; statistics are changed in place."""
+    """`compute(x, parameters, statistics)` is the layer; it changes the statistics in place."""
     if not integers:
         x = given(x)
     parameters = {name: given(p) for name, p in (parameters or {}).items()}
@@ -110,7 +110,7 @@ def pools():
             ((2, 7, 5, 5), {"window": [3, 2], "stride": [2, 1]}, {"kernel_size": (3, 2), "stride": (2, 1)}),
         ):
             case(kind, options, numbers(*shape), lambda x, *_, f=torch_pool, k=keywords: nhwc(f(nchw(x), **k)))
-    # equal maxima: the first has the gradient
+    # of equal maxima, the first gets the gradient
     case("max_pool2d", {"window": 3, "stride": 1}, torch.randint(0, 2, (1, 6, 6, 2), generator=random) * 1.0,
          lambda x, *_: nhwc(F.max_pool2d(nchw(x), 3, 1)))
     case("max_pool1d", {"window": 3, "stride": 2}, numbers(2, 9, 4), lambda x, *_: nhwc(F.max_pool1d(nchw(x), 3, 2)))
@@ -153,7 +153,7 @@ def normalisations():
         case("group_norm", {"groups": groups}, numbers(*shape, scale=2) + 1,
              lambda x, p, _, g=groups: nhwc(F.group_norm(nchw(x), g, p["weight"], p["bias"])), affine(shape[-1]))
     case("instance_norm", {}, numbers(2, 4, 5, 3), lambda x, *_: nhwc(F.instance_norm(nchw(x))))
-    # written out: 1.13.1 gives instance_norm wrong gradients where those that come in are not contiguous
+    # written out, because PyTorch 1.13.1 computes wrong gradients of instance_norm if the incoming ones are not contiguous
     case("instance_norm", {"affine": True}, numbers(1, 5, 3, 4), lambda x, p, _: p["bias"] + p["weight"] * (
         x - x.mean((1, 2), keepdim=True)) / (x.var((1, 2), unbiased=False, keepdim=True) + 1e-5).sqrt(), affine(4))
 

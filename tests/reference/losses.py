@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Losses and their gradients by the prediction as PyTorch computes them, in f64: writes losses.json beside this file. Made
-with PyTorch 1.13.1 (Debian's python3-torch). Where it has no such loss, the formula is written out here."""
+"""Writes losses.json: PyTorch's losses and their gradients by the prediction, in f64. Made with PyTorch 1.13.1 (Debian's
+python3-torch). Losses that PyTorch does not have are computed here by their formula."""
 import json
 import os
 

@@ -1,6 +1,5 @@
 #!/usr/bin/python3
-"""Metrics as scikit-learn computes them: writes metrics.json beside this file. Made with scikit-learn 1.2.1 (Debian's
-python3-sklearn)."""
+"""Writes metrics.json: metrics computed by scikit-learn. Made with scikit-learn 1.2.1 (Debian's python3-sklearn)."""
 import json
 import os
 import warnings
@@ -24,14 +23,14 @@ def write(name, predictions, targets, weights, values, confusion=None):
 
 
 def weighted_auc(positive, score, weights):
-    """Of one class against the rest; None where scikit-learn refuses, as there is one class alone."""
+    """The AUC of one class against the rest; None if there is only one class, which scikit-learn refuses."""
     if len(set(positive)) < 2:
         return None
     return m.roc_auc_score(positive, score, sample_weight=weights)
 
 
 def classification(name, probabilities, labels, weights=None):
-    """Probabilities (rows, 1) of class 1, or (rows, classes)."""
+    """Writes the metrics of probabilities: (rows, 1) of class 1, or (rows, classes)."""
     columns = probabilities.shape[1]
     classes = list(range(max(2, columns)))
     full = np.hstack([1 - probabilities, probabilities]) if columns == 1 else probabilities
@@ -63,7 +62,7 @@ def sample(rows, classes, ties=False):
     logits = random.normal(size=(rows, classes)) * 2
     labels = (logits + random.gumbel(size=logits.shape) * 2).argmax(axis=1)
     p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    if ties:  # halves, quarters and thirds: many equal scores, and some equal maxima
+    if ties:  # multiples of 1/2, 1/4 and 1/3 give many equal scores and some equal maxima
         p = np.round(p * 4) + 0.25
         p /= p.sum(axis=1, keepdims=True)
     return p, labels

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Writes minimizers.json: what SciPy's L-BFGS-B and trust-region Newton-CG take on the table of problems, from their starts.
+"""Writes minimizers.json: the evaluations that SciPy's L-BFGS-B and trust-region Newton-CG need on the table of problems.
 
     /usr/bin/python3 tests/reference/minimizers.py      (Debian's python3-scipy and python3-torch)
 
-A run ends at the first value within 1e-10 (1 + |f(start) - minimum|) of the minimum: then it is solved, and counts its
-evaluations of value and gradient, and of trust-ncg its products with the Hessian as well. Runs that end elsewhere are not solved.
+A problem is solved at the first value within 1e-10 (1 + |f(start) - minimum|) of the minimum. The file has the number of
+evaluations of value and gradient until then, and for trust-ncg also that of products with the Hessian. A run that ends without
+such a value has not solved the problem.
 """
 
 import json
@@ -76,14 +77,14 @@ FUNCTIONS = {
     "plateau": plateau,
     "sharp_and_flat": sharp_and_flat,
 }
-LOWEST_1D = -39.16616570377142  # of styblinski_tang
+LOWEST_1D = -39.16616570377142  # the minimum of styblinski_tang per dimension
 
 
 def alternating(n, even, odd):
     return [even if i % 2 == 0 else odd for i in range(n)]
 
 
-# name, dimensions, start, minimum: as src/problem has them
+# name, dimensions, start, minimum, as in src/problem
 CASES = [
     ("sphere", 2, [1.5, -0.8], 0), ("sphere", 10, alternating(10, 1.5, -0.8), 0),
     ("quadratic", 2, [1.4, -0.9], 0), ("quadratic", 10, alternating(10, 1.4, -0.9), 0),

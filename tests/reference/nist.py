@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Reads NIST's files of nonlinear regression and writes nist.json: formula, data, starts, certified values.
+"""Writes nist.json from NIST's files of nonlinear regression: formula, data, starts, certified values.
 
     tests/reference/nist.py FOLDER
 
-The files are those of https://www.itl.nist.gov/div898/strd/nls/nls_main.shtml, one a problem: Misra1a.dat, ...
+FOLDER has the files of https://www.itl.nist.gov/div898/strd/nls/nls_main.shtml, one per problem: Misra1a.dat, ...
 """
 
 import json
@@ -11,7 +11,7 @@ import re
 import sys
 from pathlib import Path
 
-# The models of the files, as Thalweg writes formulas. Left of '=' stands what is fitted.
+# The models of the files, in Thalweg's syntax of formulas. What is fitted is left of '='.
 MODELS = {
     "Misra1a": "y = b1*(1 - exp(-b2*x))",
     "Chwirut2": "y = exp(-b1*x)/(b2 + b3*x)",
@@ -43,7 +43,7 @@ MODELS = {
     "Bennett5": "y = b1*(b2 + x)^(-1/b3)",
 }
 
-# Misprinted in some copies of the file ("1.20196866396E-0"): only this value has the certified sum of squares.
+# Some copies of the file have a misprint ("1.20196866396E-0"); only this value gives the certified sum of squares.
 CORRECTED = {("Roszman1", 0): 2.0196866396e-01}
 
 

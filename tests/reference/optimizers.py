@@ -1,10 +1,10 @@
 #!/usr/bin/python3
-"""Paths of PyTorch's optimizers: writes optimizers.json beside this file. Made with PyTorch 1.13.1 (Debian's
-python3-torch). Each case is a row of Thalweg's table with its options, and PyTorch's optimizer with the same; what is
-written is x after 1, 10 and 100 steps on
+"""Writes optimizers.json: the paths of PyTorch's optimizers. Made with PyTorch 1.13.1 (Debian's python3-torch). Each case is a
+row of Thalweg's table with its options, and PyTorch's optimizer with the same options. The file has x after 1, 10 and 100 steps
+on
     f(x) = sum_i a_i d_i^2 / 2 + d_i^4 / 4 + sum_i (x_{i+1} - x_i)^2 / 2,   d = x - c,
-whose gradient is written out below in the order of operations that the test repeats. NAdam is not here: 1.13 has an
-extra factor in its product of mu, which was mended in 2.0."""
+whose gradient is computed with the same order of operations as in the test. NAdam is missing because PyTorch 1.13 has an extra
+factor in its product of mu, which was fixed in 2.0."""
 import json
 import os
 
@@ -16,7 +16,7 @@ STEPS = [1, 10, 100]
 
 def problem(dtype):
     i = torch.arange(N, dtype=dtype)
-    return 0.5 + 0.25 * i, 0.125 * i - 0.5, 1.125 - 0.375 * i + i * i / 32  # a, c, start: exact in f32
+    return 0.5 + 0.25 * i, 0.125 * i - 0.5, 1.125 - 0.375 * i + i * i / 32  # a, c, start; all are exact in f32
 
 
 def gradient(x, a, c):
@@ -29,7 +29,7 @@ def gradient(x, a, c):
 
 
 def path(make, dtype, climb):
-    torch.set_default_dtype(dtype)  # ASGD keeps its rate in the default dtype
+    torch.set_default_dtype(dtype)  # ASGD stores its rate in the default dtype
     a, c, x = problem(dtype)
     x = torch.nn.Parameter(x)
     optimizer = make([x])
@@ -56,7 +56,7 @@ def case(kind, options, make):
 
 
 def cases(kind, make, *settings, **renamed):
-    """`renamed`: PyTorch's names of options whose names differ."""
+    """`renamed` has PyTorch's names of options with other names."""
     for options in settings:
         theirs = {renamed.get(k, k): v for k, v in options.items()}
         betas = {k: theirs.pop(k) for k in ["beta1", "beta2"] if k in theirs}

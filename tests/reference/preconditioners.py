@@ -1,10 +1,10 @@
 #!/usr/bin/python3
-"""Paths of Shampoo and SOAP in plain NumPy, f64: writes preconditioners.json beside this file. Three parameters, (4, 3),
-(3,) and (2, 3, 2), lie one after another, and
+"""Writes preconditioners.json: paths of Shampoo and SOAP, computed in plain NumPy in f64. There are three parameters, (4, 3),
+(3,) and (2, 3, 2), one after another, and
     f(x) = sum_i a_i d_i^2 / 2 + d_i^4 / 4 + sum_i (x_{i+1} - x_i)^2 / 2,   d = x - c.
-Shampoo: Gupta, Koren and Singer 2018, algorithm 2, heavy-ball momentum on its steps; roots by eigenvalues. SOAP: Vyas et
-al. 2024, algorithm 3, where the first step only makes the eigenvectors, and bias corrections are as in its reference
-implementation. What is written is x after some steps, and each matrix after the last."""
+Shampoo is algorithm 2 of Gupta, Koren and Singer 2018, with heavy-ball momentum on its steps and roots from eigenvalues. SOAP is
+algorithm 3 of Vyas et al. 2024; its first step only computes the eigenvectors, and bias corrections are those of its reference
+implementation. The file has x after some steps, and each matrix after the last step."""
 import json
 import os
 

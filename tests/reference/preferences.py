@@ -1,10 +1,10 @@
 #!/usr/bin/python3
-"""Losses of tuning on preferences and their gradients by the parameters of a small gpt as PyTorch computes them in f64: writes
-preferences.json beside this file. Made with PyTorch 1.13.1 (Debian's python3-torch).
+"""Writes preferences.json: losses of tuning on preferences and their gradients by the parameters of a small gpt, computed by
+PyTorch in f64. Made with PyTorch 1.13.1 (Debian's python3-torch).
 
-The gpt has 6 tokens, one block of width 8 with two heads, and 8 learned positions. Element i of parameter number p, in the
-order of their names, is scale sin(0.7 i + p + shift), scale 0.4 of matrices and 0.1 of vectors (of norms' weights 1 more);
-shift is 0 of the policy and 0.5 of what it is held against. The test makes the same."""
+The gpt has 6 tokens, one block of width 8 with two heads, and 8 learned positions. Element i of the parameter with number p in
+the order of names is scale sin(0.7 i + p + shift). The scale is 0.4 for matrices and 0.1 for vectors; weights of norms have 1
+added. The shift is 0 for the policy and 0.5 for the reference policy. The test computes the same."""
 import json
 import math
 import os

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""A small ResNet trained by AdamW in PyTorch, in f64: writes its first weights, the batches, the loss of each of 50 steps and
-the running statistics after them to resnet.json beside this file. Made with PyTorch 1.13.1 (Debian's python3-torch)."""
+"""Writes resnet.json: a training of a small ResNet by AdamW in PyTorch, in f64: the initial weights, the batches, the loss of
+each of 50 steps, and the running statistics after them. Made with PyTorch 1.13.1 (Debian's python3-torch)."""
 import json
 import os
 
@@ -55,7 +55,7 @@ class ResNet(nn.Module):
 
 
 def place(name):
-    """The name of a parameter or statistic there and here."""
+    """The name of a parameter or statistic in PyTorch and in Thalweg."""
     return name.replace(".", "/").replace("running_mean", "mean").replace("running_var", "variance")
 
 
@@ -74,7 +74,7 @@ def main():
     model = ResNet()
     with torch.no_grad():
         for parameter in model.parameters():
-            parameter.copy_((parameter + 0.1 * torch.randn_like(parameter)).float())  # short numbers
+            parameter.copy_((parameter + 0.1 * torch.randn_like(parameter)).float())  # f32 numbers, which are short in the file
     weights = {place(name): listed(turned(p)) for name, p in model.named_parameters()}
     batches = [(torch.randn(6, 2, 9, 9).float().double(), torch.randint(0, CLASSES, (6,))) for _ in range(3)]
     decayed = [p for p in model.parameters() if p.dim() > 1]

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Learning rates as PyTorch computes them: writes schedules.json beside this file. Made with PyTorch 1.13.1
-(Debian's python3-torch). Each case is a row of Thalweg's table with its options, and PyTorch's scheduler."""
+"""Writes schedules.json: learning rates of PyTorch's schedulers. Made with PyTorch 1.13.1 (Debian's python3-torch). Each case
+is a row of Thalweg's table with its options, and PyTorch's scheduler."""
 import json
 import os
 import warnings
@@ -46,7 +46,7 @@ for gamma, period in [(0.1, 3), (0.5, 7), (0.9, 1)]:
     case("step", {"gamma": gamma, "period": period}, 30, lambda o: s.StepLR(o, period, gamma))
 for gamma, milestones in [(0.1, [3, 8]), (0.5, [1, 2, 17]), (0.3, [5, 5, 12])]:
     case("multi_step", {"gamma": gamma, "milestones": milestones}, 25, lambda o: s.MultiStepLR(o, milestones, gamma))
-# up to the end only: PyTorch's cosine rises again after it
+# only up to the end, because PyTorch's cosine rises again after it
 for end, n in [(0.0, 4), (0.1, 50), (0.0, 7)]:
     case("cosine", {"end": end, "length": n}, n + 1, lambda o: s.CosineAnnealingLR(o, n, end))
 for period, factor, end in [(3, 2, 0.0), (5, 1, 0.05), (1, 3, 0.0), (2, 2, 0.3)]:

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
-"""Layers of sequences as PyTorch computes them, in f64, with gradients of sum(output * weights) by the input and by every
-parameter under the name and in the layout it has here; and a small GPT with its loss over 50 steps of AdamW. Writes
-sequence.json beside this file. Made with PyTorch 1.13.1 (Debian's python3-torch)."""
+"""Writes sequence.json: layers of sequences, computed by PyTorch in f64, with the gradients of sum(output * weights) by the
+input and by every parameter, with names and layouts as in Thalweg; and a small GPT with its losses in 50 steps of AdamW. Made
+with PyTorch 1.13.1 (Debian's python3-torch)."""
 import json
 import math
 import os
@@ -15,7 +15,7 @@ CASES = []
 
 
 def numbers(*shape, scale=0.5):
-    """Representable in f32, so that both sides start from the same."""
+    """Random numbers that are exact in f32, so that both sides start from the same values."""
     return (torch.randn(*shape) * scale).float().double()
 
 
@@ -24,7 +24,7 @@ def out(tensor):
 
 
 def case(layer, options, inputs, parameters, output, integers=()):
-    """`parameters` maps our names to (leaf of PyTorch's, from PyTorch's layout to ours)."""
+    """`parameters` maps Thalweg's names to (PyTorch's tensor, function from PyTorch's layout to Thalweg's)."""
     weights = numbers(*output.shape)
     leaves = [x for x in inputs.values() if x.requires_grad] + [leaf for leaf, _ in parameters.values()]
     gradients = dict(zip(map(id, leaves), torch.autograd.grad((output * weights).sum(), leaves)))
@@ -107,7 +107,7 @@ def recurrent(batch, time, features, units):
 
 
 def rotated(x):
-    """x (batch, time, heads, width): the pairs (i, i + width / 2) turned by position * 10000^(-2 i / width)."""
+    """x (batch, time, heads, width) with the pairs (i, i + width / 2) rotated by position * 10000^(-2 i / width)."""
     time, width = x.shape[1], x.shape[3]
     angles = torch.arange(time)[:, None] * 10000.0 ** (-torch.arange(0, width, 2) / width)
     cosine, sine = angles.cos()[:, None], angles.sin()[:, None]

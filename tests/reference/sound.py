@@ -1,7 +1,8 @@
 #!/usr/bin/python3
-"""What SciPy makes of sounds: writes sound.json beside this file. Made with SciPy 1.10.1 (Debian's python3-scipy). A sound
-is value(n) = 0.5 sin(0.05 n) + 0.3 cos(0.9 n + 0.001 n^2), which the test makes too. Resampled by scipy.signal.resample_poly
-at its defaults, in f64; transformed by scipy.signal.stft, whose scale is taken back; mel bands by the formula of HTK."""
+"""Writes sound.json: resampled sounds, spectra and mel bands, computed by SciPy. Made with SciPy 1.10.1 (Debian's
+python3-scipy). The sound is 0.5 sin(0.05 n) + 0.3 cos(0.9 n + 0.001 n^2); the test computes the same. Resampling is
+scipy.signal.resample_poly with its defaults, in f64. Spectra are from scipy.signal.stft without its scale. Mel bands follow the
+formula of HTK."""
 import json
 import math
 import os

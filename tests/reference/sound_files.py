@@ -1,6 +1,7 @@
 #!/usr/bin/python3
-"""Small sounds in every format that is read, as libsndfile 1.2 writes them: fills tests/fuzz/seeds/sound. Each is
-0.4 sin(2 pi 440 t), 0.05 seconds at 8000 samples a second (Opus: 48,000); in stereo the second channel is its half."""
+"""Writes tests/fuzz/seeds/sound: small sounds in every format that can be read, written by libsndfile 1.2. Each is
+0.4 sin(2 pi 440 t), 0.05 seconds at 8000 samples per second (Opus: 48,000). In stereo, the second channel is half of the
+first."""
 import ctypes
 import math
 import os

@@ -1,9 +1,9 @@
 #!/usr/bin/python3
-"""What scikit-learn's multilayer perceptrons reach on two real tables: the mark that Thalweg's defaults are held to.
+"""Measures scikit-learn's multilayer perceptrons on two real tables, as a baseline for Thalweg's defaults.
 
-Writes splits.json (the test rows of 20 splits of each table, counted from 0 after the header) and tables.json (what
-each setting reached: mean over the splits, and split by split). Inputs, and the target of a regression, are
-standardised with the figures of the training part alone. Run from anywhere, after scripts/fetch-data:
+Writes splits.json (the test rows of 20 splits of each table, counted from 0 after the header) and tables.json (the results of
+each setting: the mean over the splits, and each split). Inputs, and the target of a regression, are standardised with mean and
+deviation of the training part only. Run from anywhere, after scripts/fetch-data:
 
     /usr/bin/python3 tests/reference/tables.py
 """
@@ -25,8 +25,8 @@ DATA = HERE.parent.parent / "data"
 SPLITS = 20
 TEST_SHARE = 0.2
 
-# The library's defaults given the time to converge; early stopping on a part of the training rows, as Thalweg does it;
-# and the quasi-Newton method, which its documentation recommends for small tables.
+# scikit-learn's defaults with enough iterations to converge; early stopping on a part of the training rows, as in Thalweg; and
+# the quasi-Newton method, which scikit-learn's documentation recommends for small tables.
 SETTINGS = {
     "adam": dict(hidden_layer_sizes=(100,), solver="adam", max_iter=2000),
     "adam_early_stopping": dict(
@@ -51,7 +51,7 @@ def read_table(name, target, drop=()):
 
 
 def make_splits(rows, strata=None):
-    """Test rows of each split, sorted; in proportion to the classes where there are any."""
+    """The sorted test rows of each split; stratified if there are classes."""
     return [
         sorted(int(row) for row in train_test_split(range(rows), test_size=TEST_SHARE, random_state=seed, stratify=strata)[1])
         for seed in range(SPLITS)
@@ -65,7 +65,7 @@ def parts(inputs, targets, test):
 
 
 def house_error(inputs, targets, test, seed, setting):
-    """Root of the mean squared error on the test rows, in thousands of dollars."""
+    """The root of the mean squared error on the test rows, in thousands of dollars."""
     train_x, train_y, test_x, test_y = parts(inputs, targets, test)
     mean, scale = train_y.mean(), train_y.std()
     model = MLPRegressor(random_state=seed, **setting).fit(train_x, (train_y - mean) / scale)

@@ -3,8 +3,8 @@
 
     /usr/bin/python3 tests/reference/whole_fit.py      (Debian's python3-sklearn)
 
-The data are of a formula, so that a test can make them again: x[i][j] = cos(1 + i (j + 1) / 7), and a label that follows from a
-line through them and a ripple.
+The data follow a formula, so that the test can compute them too: x[i][j] = cos(1 + i (j + 1) / 7), and a label that depends on
+a linear function of x plus a ripple.
 """
 
 import json

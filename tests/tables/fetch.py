@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Writes the tables of the study as CSV into data/tables, from packages of Debian and npm, which it downloads once.
+"""Writes the tables of study.py as CSV into data/tables, from packages of Debian and npm, which it downloads once.
 
     /usr/bin/python3 tests/tables/fetch.py
 
@@ -21,7 +21,7 @@ PACKAGES = ["r-cran-ggplot2", "r-cran-modeldata", "r-cran-mlbench", "python3-sta
 
 
 def write(name, columns):
-    """Columns by name, as a CSV file."""
+    """Writes columns, given by name, as a CSV file."""
     rows = zip(*columns.values())
     text = lambda value: "" if value is None else repr(value) if isinstance(value, float) else str(value)
     with open(OUT / f"{name}.csv", "w", newline="") as file:
@@ -31,7 +31,7 @@ def write(name, columns):
 
 
 def columns_of(records):
-    """Of JSON: a record a row."""
+    """The columns of a list of records, one record per row, as in JSON."""
     names = list(dict.fromkeys(name for record in records for name in record))
     return {name: [record.get(name) for record in records] for name in names}
 
@@ -51,7 +51,7 @@ def read_csv(path):
 
 
 def numbered(path, names):
-    """Numbers in rows, without a header."""
+    """The columns of a file with rows of numbers and no header."""
     opened = gzip.open if path.suffix == ".gz" else open
     with opened(path, "rt") as file:
         rows = [line.strip().split("," if "," in line else None) for line in file]
@@ -82,7 +82,7 @@ def main():
         diabetes = numbered(sklearn / "diabetes_data_raw.csv.gz", names)
         write("diabetes", diabetes | numbered(sklearn / "diabetes_target.csv.gz", ["progression"]))
         write("digits", numbered(sklearn / "digits.csv.gz", [f"pixel{i}" for i in range(64)] + ["digit"]))
-        # what a strike cost is known after the damage that is to be predicted
+        # the costs of a strike are known only after the damage, which is the target
         costs = ["Cost Other", "Cost Repair", "Cost Total $"]
         write("birdstrikes", without(with_target(read_csv(vega / "birdstrikes.csv"), "Effect Amount of damage"), costs))
         write("weather", read_csv(vega / "seattle-weather.csv"))
@@ -90,7 +90,7 @@ def main():
 
         write("penguins", with_target(columns_of(json.loads((vega / "penguins.json").read_text())), "Species"))
         movies = with_target(columns_of(json.loads((vega / "movies.json").read_text())), "IMDB Rating")
-        write("movies", without(movies, ["Rotten Tomatoes Rating"]))  # the same opinion, asked elsewhere
+        write("movies", without(movies, ["Rotten Tomatoes Rating"]))  # a rating by another site, which would reveal the target
         write("diamonds", read_lazy(r / "ggplot2/data/Rdata", "diamonds"))
         write("ames", read_lazy(r / "modeldata/data/Rdata", "ames"))
         write("letters", read_rda(r / "mlbench/data/LetterRecognition.rda")["LetterRecognition"])

@@ -1,17 +1,17 @@
 #!/usr/bin/python3
-"""Thalweg's defaults for tables beside scikit-learn's models, on tables that they were chosen on and others.
+"""Compares Thalweg's defaults for tables with scikit-learn's models, on the tables that they were chosen on and on others.
 
     /usr/bin/python3 tests/tables/fetch.py          writes the tables, once
-    /usr/bin/python3 tests/tables/study.py run      trains what results.csv lacks; it can be stopped and run again
+    /usr/bin/python3 tests/tables/study.py run      runs the trainings that results.csv lacks; it can be interrupted
     /usr/bin/python3 tests/tables/study.py show     prints the comparison, which is also in results.md
 
-`run` takes --tables, --methods and --splits (of 5), smallest tables first. Every model is trained on the same four
-fifths of the rows and measured on the rest: accuracy of classes, root mean squared error of numbers. Each uses one
-thread, and what it costs is counted in seconds of the processor, so that other programs on the machine do not count. The peers see
-numbers standardised (the target too), medians for what is missing with a column that marks it, levels one-hot (those of
-ten rows and more), dates as year, month, day, weekday and number of days.
+`run` takes --tables, --methods and --splits (at most 5), and begins with the smallest tables. Every model is trained on the same
+four fifths of the rows and measured on the rest: accuracy for classes, root mean squared error for numbers. Each uses one
+thread, and its cost is its processor time, so that other programs on the machine do not count. scikit-learn's models get
+standardised numbers (the target too), the median for missing values with a column that marks them, one-hot levels (of at least
+ten rows), and dates as year, month, day, weekday and number of days.
 
-A choice of defaults is a row of SETTINGS, tried with --methods NAME on CHOSEN_ON alone.
+Candidates for the defaults are rows of SETTINGS. They are compared with --methods NAME on the tables CHOSEN_ON only.
 """
 
 import argparse
@@ -28,7 +28,7 @@ import warnings
 from datetime import datetime
 from pathlib import Path
 
-os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # read when numpy is imported
+os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # numpy reads these when it is imported
 
 import numpy
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
@@ -40,7 +40,7 @@ DATA = HERE.parent.parent / "data" / "tables"
 RESULTS = HERE / "results.csv"
 SPLITS = 5
 
-# table: (target, whether it is a number, options)
+# table: (target, whether the target is a number, options)
 CHOSEN_ON = {
     "wine": ("cultivar", False, []),
     "diabetes": ("progression", True, []),
@@ -82,7 +82,7 @@ def read(table):
 
 
 def split_of(rows, split):
-    """Places of the rows to train on, and of those to test on."""
+    """The indices of the training rows and of the test rows."""
     order = list(range(len(rows)))
     random.Random(1000 + split).shuffle(order)
     test = sorted(order[:len(order) // 5])
@@ -107,7 +107,7 @@ def moment(text):
 
 
 def encoded_column(cells, train):
-    """Columns of numbers, fitted to the training rows."""
+    """The numeric columns that encode a column, fitted to the training rows."""
     known = [cells[i] for i in train if cells[i] not in ("", "NA")]
     if not known:
         return []
@@ -173,7 +173,7 @@ def constant(table, split):
 
 
 def children_seconds():
-    """Processor seconds of the programs that this one has waited for."""
+    """The processor seconds of all child processes that have ended."""
     spent = resource.getrusage(resource.RUSAGE_CHILDREN)
     return spent.ru_utime + spent.ru_stime
 
@@ -184,7 +184,7 @@ def thalweg(command, settings, table, split):
     with tempfile.TemporaryDirectory() as folder:
         train, test = split_of(rows, split)
         known = {rows[i][header.index(target)] for i in train}
-        of_known = [i for i in test if is_number or rows[i][header.index(target)] in known]  # `evaluate` refuses others
+        of_known = [i for i in test if is_number or rows[i][header.index(target)] in known]  # `thalweg evaluate` refuses unknown classes
         for name, places in (("train.csv", train), ("test.csv", of_known)):
             with open(Path(folder, name), "w", newline="") as file:
                 csv.writer(file, lineterminator="\n").writerows([header] + [rows[i] for i in places])
@@ -198,7 +198,7 @@ def thalweg(command, settings, table, split):
         result = json.loads(run("evaluate", "run", "--data", "test.csv", "--json"))
         if is_number:
             return result["rmse"], seconds
-        return result["accuracy"] * len(of_known) / len(test), seconds  # a class that training lacks is never predicted
+        return result["accuracy"] * len(of_known) / len(test), seconds  # rows of unknown classes count as wrong
 
 
 def measure(method, table, split, command):
@@ -244,14 +244,14 @@ def write(known):
 
 
 def better_by(table, ours, theirs):
-    """Mean and standard deviation of the paired differences: above 0 where ours is better."""
+    """Mean and standard deviation of the paired differences, which are positive if Thalweg is better."""
     sign = -1 if TABLES[table][1] else 1
     differences = [sign * (a - b) for a, b in zip(ours, theirs)]
     return statistics.mean(differences), statistics.stdev(differences) if len(differences) > 1 else 0
 
 
 def compared(table, scores, peers):
-    """The default against the best of the peers by the mean, on the splits that all of them have."""
+    """Compares the default with the peer that has the best mean, on the splits that all of them have."""
     splits = min(len(scores[method]) for method in ("default", *peers))
     if splits == 0:
         return "-"

@@ -1,11 +1,11 @@
 #!/usr/bin/python3
-"""Whether "converged" holds of short runs: three times the epochs may not lower the validation loss by 5 % and more.
+"""Checks the verdict "converged" of short runs: three times the epochs must not lower the validation loss by 5 % or more.
 
     /usr/bin/python3 tests/tables/fetch.py                      writes the tables, once
-    /usr/bin/python3 tests/verdicts/short.py wine houses ...    tables to look at, by default those that nothing was
-                                                                chosen on
+    /usr/bin/python3 tests/verdicts/short.py wine houses ...    the tables to train on; by default those that were not
+                                                                used to choose anything
 
-Prints each verdict "converged" that is false, and how many were given.
+Prints each verdict "converged" that is false, and the number of all verdicts "converged".
 """
 
 import argparse
@@ -25,7 +25,7 @@ OF_CLASSES = ([], ["--lr", "0.0003"], ["--set", "train.batch_size=256"])
 
 
 def run(command, table, epochs, options):
-    """The verdict's kind and the validation loss; nothing where the run failed."""
+    """The verdict's kind and the validation loss, or None if the run failed."""
     target, _, of_table = study.TABLES[table]
     with tempfile.TemporaryDirectory() as folder:
         ran = subprocess.run([command, "train", str(study.DATA / f"{table}.csv"), "--target", target, *of_table, *options,

@@ -1,35 +1,35 @@
 #!/usr/bin/env python3
-"""Are the verdicts right? Runs of many kinds, the truth of each found by longer runs and other rates.
+"""Measures how many verdicts are right, on runs of many kinds. The truth about each run is found by longer runs and other rates.
 
-  study.py truth --thalweg COMMAND    trains each run that truth.csv has not, its longer forms and its other rates
-  study.py decide --thalweg COMMAND   decides the truth again by the facts in truth.csv
-  study.py judge --thalweg COMMAND    trains each run once and reads its verdict; fails where fewer than 37 of the 40 held
-                                      out are right; --write makes verdicts.csv
+  study.py truth --thalweg COMMAND    trains each run that truth.csv lacks, for longer and with other rates
+  study.py decide --thalweg COMMAND   decides the truth again from the facts in truth.csv
+  study.py judge --thalweg COMMAND    trains each run once and reads its verdict; fails if fewer than 37 of the 40 held-out
+                                      runs are right; --write writes verdicts.csv
 
-Twenty-four data sets of ten runs each: seven drawn from a grid of optimizers, rates (over four decades), lengths, schedules
-and models, and three that cannot learn: weights that start at zero, targets of other rows, inputs that are constant.
-The rules of the verdict were made on the data sets in MADE_ON. The others are held out: they were added when the rules
-were final. Eight of MADE_ON were held out before: of rooms, hue, checker and product 36 of 40 verdicts were right when the rules
-about jumps and about units that die on the way were made, and then of radius, petals, parity and damped 35 of 40, when
-a blow-up and a plateau of a run that had nothing to learn were told apart.
+There are twenty-four data sets with ten runs each. Seven runs are drawn from a grid of optimizers, rates (over four decades),
+lengths, schedules and models. Three cannot learn: the weights start at zero, the targets are those of other rows, or the inputs
+are constant. The rules of the verdict were developed on the data sets in MADE_ON. The others are held out: they were added when
+the rules were final. Eight of MADE_ON were held out before: on rooms, hue, checker and product 36 of 40 verdicts were right
+before the rules about jumps and about units that die during training were added; on radius, petals, parity and damped 35 of 40
+before blow-ups and plateaus of runs with nothing to learn were distinguished.
 
-What a verdict claims is right where these facts bear it out. L is the lowest validation loss of a run, a gain is by
-how much another run's L is lower, as a part of it; L of a run is the geometric mean over SEEDS.
+A verdict is right if these facts confirm it. L is the lowest validation loss of a run, as the geometric mean over SEEDS. A gain
+is the relative decrease of L in another run.
 
-  diverged        the training loss ended not finite or 1.5 times above its first value and the best constant's; or it
+  diverged        the training loss ended infinite or 1.5 times above its first value and the best constant's; or it
                   ended near the constant's, and lower rates gain more than 5 %
   unstable        a third or a tenth of the rate gains more than 5 %
-  spikes          some step's loss is over twice the first and ten times the median of the twenty around it
-  learned nothing it could not, or L is less than 2 % below the loss of the best constant
+  spikes          a step's loss is more than twice the first and ten times the median of the twenty steps around it
+  learned nothing the run cannot learn, or L is less than 2 % below the loss of the best constant
   dead gradients  the weights of a network started at zero
   overfitting     the last validation loss is 10 % above L, or 5 % and twice or four times the epochs gain no more than 5 %
   crawling        three or ten times the rate gains more than 2 %
   still falling   twice or four times the epochs gain more than 2 %
   schedule ended  the same
-  at a saddle     three or ten times the rate, or twice or four times the epochs, gain more than 2 %: there is a way down
+  at a saddle     three or ten times the rate, or twice or four times the epochs, gain more than 2 %
   on a plateau    the same
-  converged       they gain no more than 5 %, lower rates too, the last validation loss is less than 10 % above L, and it
-                  learned
+  converged       these and lower rates gain no more than 5 %, the last validation loss is less than 10 % above L, and the run
+                  has learned something
 """
 
 import argparse
@@ -90,20 +90,20 @@ def waves(draw):
 
 
 def friedman(draw):
-    """Friedman 1991, equation 61: ten inputs of which five count."""
+    """Friedman 1991, equation 61: the target depends on five of ten inputs."""
     inputs = [[draw.random() for _ in range(10)] for _ in range(400)]
     return inputs, [10 * math.sin(math.pi * x[0] * x[1]) + 20 * (x[2] - 0.5) ** 2 + 10 * x[3] + 5 * x[4] +
                     draw.gauss(0, 1) for x in inputs]
 
 
 def alcohol(draw):
-    """Of the wines, from what else is known of them."""
+    """Predicts the alcohol of the wines from their other columns."""
     inputs, _ = real("wine")
     return [row[1:] for row in inputs], [row[0] for row in inputs]
 
 
 def prices(draw):
-    """Of the houses: low, middle or high."""
+    """Predicts whether the price of a house is low, middle or high."""
     inputs, targets = real("houses")
     ordered = sorted(float(t) for t in targets)
     low, high = ordered[len(ordered) // 3], ordered[2 * len(ordered) // 3]
@@ -126,13 +126,13 @@ def bumps(draw):
 
 
 def rooms(draw):
-    """Of the houses: their rooms, from what else is known of them."""
+    """Predicts the rooms of the houses from their other columns."""
     inputs, targets = real("houses")
     return [row[:5] + row[6:] + [target] for row, target in zip(inputs, targets)], [row[5] for row in inputs]
 
 
 def hue(draw):
-    """Of the wines, from what else is known of them."""
+    """Predicts the hue of the wines from their other columns."""
     inputs, _ = real("wine")
     return [row[:10] + row[11:] for row in inputs], [row[10] for row in inputs]
 
@@ -148,13 +148,13 @@ def product(draw):
 
 
 def radius(draw):
-    """Of the cells of a tumour: their mean radius, from what says little of their size."""
+    """Predicts the mean radius of a tumour's cells from columns that depend little on their size."""
     inputs, _ = real("breast_cancer")
     return [row[4:10] + row[14:20] for row in inputs], [row[0] for row in inputs]
 
 
 def petals(draw):
-    """Of the irises: the width of a petal, from what else is known of them."""
+    """Predicts the petal width of the irises from their other columns."""
     inputs, targets = real("iris")
     return [row[:3] for row in inputs], [row[3] for row in inputs]
 
@@ -170,13 +170,13 @@ def damped(draw):
 
 
 def sepals(draw):
-    """Of the irises: the length of a sepal, from what else is known of them."""
+    """Predicts the sepal length of the irises from their other columns."""
     inputs, _ = real("iris")
     return [row[1:] for row in inputs], [row[0] for row in inputs]
 
 
 def crime(draw):
-    """Of the houses: the crime of their town, which is far off in a few of them."""
+    """Predicts the crime rate of a town, which has a few outliers."""
     inputs, targets = real("houses")
     return [row[1:] + [target] for row, target in zip(inputs, targets)], [row[0] for row in inputs]
 
@@ -201,12 +201,12 @@ def table_of(name):
 
 
 def write_data(folder, run):
-    """Writes train.csv and valid.csv; gives the loss of the best constant on each of the two."""
+    """Writes train.csv and valid.csv, and returns the loss of the best constant on each of the two."""
     inputs, targets = table_of(run["data"])
     n = len(inputs)
     if run["made"] == "other targets":
         targets = targets[n // 2:] + targets[:n // 2]
-    if run["made"] == "constant inputs":  # but for one row: a column of one value would be left out
+    if run["made"] == "constant inputs":  # except for one row, because a constant column would be left out
         inputs = [[1.0] * len(inputs[0]) for _ in inputs]
         inputs[-1] = [2.0] * len(inputs[0])
     cut = n // 4
@@ -254,8 +254,8 @@ def runs():
 
 
 def train(command, run, epochs=1.0, rate=1.0, seed=1):
-    """Trains in a folder of its own. Gives the validation losses of the epochs, the losses of the steps, and what the
-    command says in JSON."""
+    """Trains in a folder of its own. Returns the validation losses of the epochs, the losses of the steps, and the JSON output of
+    the command."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         constants = write_data(folder, run)
@@ -320,7 +320,7 @@ def has_spikes(steps):
 
 
 def truth_of(run, facts):
-    """The verdicts that the facts bear out."""
+    """The verdicts that the facts confirm."""
     right = []
     longer, faster = max(facts["epochs x2"], facts["epochs x4"]), max(facts["lr x3"], facts["lr x10"])
     slower = max(facts["lr /3"], facts["lr /10"])
@@ -373,7 +373,7 @@ def find_truth(command, jobs):
 
 
 def decide_again():
-    """The truth by the facts that truth.csv has."""
+    """Decides the truth from the facts in truth.csv."""
     rows = list(csv.DictReader(open(HERE / "truth.csv")))
     for row in rows:
         facts = {key: float(row[key]) for key in list(row)[list(row).index("first"):-1]}
