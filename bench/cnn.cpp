@@ -1,6 +1,6 @@
 // One training step of a small CNN: convolutions of 32 and 64 filters of 3 x 3, each with batch normalisation, relu and
 // pooling by 2, then dense 128, on 64 images of 28 x 28, Adam. And of the ResNet of examples/resnet.toml, batch 128.
-// The same in PyTorch: peers/cnn.py. Times are of one step; threads are the argument.
+// peers/cnn.py does the same in PyTorch. Times are of one step; the argument is the number of threads.
 
 #include <benchmark/benchmark.h>
 

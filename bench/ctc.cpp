@@ -1,5 +1,5 @@
-// The loss of connectionist temporal classification with its gradient by the logits: batches of a speech recogniser, of
-// letters and of word pieces. The same in PyTorch: peers/ctc.py.
+// The loss of connectionist temporal classification (CTC) and its gradient with respect to the logits, for batches of a
+// speech recogniser that outputs letters or word pieces. peers/ctc.py does the same in PyTorch.
 
 #include <benchmark/benchmark.h>
 

@@ -1,6 +1,7 @@
-// Training steps and updates on a device, one workload a call: bench_device WORKLOAD [--device cuda] [--tf32]
-// [--seconds 2] [--small] [--losses N]. Prints a line of JSON: microseconds a step, and the bytes of the GPU's memory
-// that it took; with --losses the losses of N steps instead, as their bits. `bench/device` runs it beside its peers.
+// Times training steps and updates on a device, one workload per call: bench_device WORKLOAD [--device cuda] [--tf32]
+// [--seconds 2] [--small] [--losses N]. Prints a line of JSON: microseconds per step, and the bytes of the GPU's memory
+// in use. With --losses it prints instead the losses of N steps and their bits. `bench/device` compares it with PyTorch
+// and JAX.
 
 #include <chrono>
 #include <cstdlib>
@@ -50,14 +51,14 @@ Arguments read(int argc, char** argv) {
     else if (word == "--small")
       arguments.small = true;
     else if (word.starts_with("--"))
-      refuse("what is " + word + "?");
+      refuse("unknown option: " + word);
     else
       arguments.workload = word;
   }
   return arguments;
 }
 
-/// A training: what is trained, on rows of which a step takes so many.
+/// A training: its objective and optimizer, its data, and the number of rows per step.
 struct Training {
   tw::Trainer trainer;
   tw::Dataset data;
@@ -65,7 +66,7 @@ struct Training {
   tw::Precision precision = tw::Precision::single;
 };
 
-constexpr std::int64_t batches = 16;  // of the data: reports are drained where an epoch ends
+constexpr std::int64_t batches = 16;  // per epoch; late reports are delivered at its end
 
 tw::Dataset rows_of(const tw::Shape& row, std::int64_t batch, int classes) {
   tw::Shape shape{batches * batch};
@@ -136,7 +137,7 @@ const std::map<std::string, std::function<Training(bool small)>>& trainings() {
   return all;
 }
 
-/// What of a GPU's memory is taken; 0 where that is not known.
+/// The bytes of the GPU's memory in use; 0 if that is not known.
 std::size_t taken(const std::string& device) {
   if (device == "cpu") return 0;
   const std::string name = device == "cuda" ? "cuda:0" : device;
@@ -148,7 +149,7 @@ std::size_t taken(const std::string& device) {
 
 double seconds_since(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
 
-/// A batch is one shard: a GPU computes shards one after another, and the peers cut no batches.
+/// A batch is one shard, because a GPU computes shards one after another and the peers do not split batches either.
 tw::FitOptions options_of(const Training& training, std::int64_t steps) {
   return {.steps = steps, .batch_size = training.batch, .shard_size = training.batch, .precision = training.precision};
 }
@@ -166,7 +167,7 @@ nlohmann::ordered_json losses_of(Training& training, std::int64_t steps) {
   return {{"losses", losses}, {"bits", bits}};
 }
 
-/// The mean over steps for so many seconds, after some that plan, compile and record.
+/// The mean time of a step over the given seconds; earlier steps plan, compile and record.
 nlohmann::ordered_json time_of(Training& training, const Arguments& arguments) {
   const std::size_t before = taken(arguments.device);
   constexpr std::int64_t warm = 2 * batches;
@@ -188,7 +189,8 @@ nlohmann::ordered_json time_of(Training& training, const Arguments& arguments) {
   return {{"us", 1e6 * seconds / static_cast<double>(counted)}, {"bytes", taken(arguments.device) - before}};
 }
 
-/// Runs work for so many seconds, and waits for it now and then; gives the microseconds of one.
+/// Repeats `once` for the given seconds, with a wait for the device after every few calls. Returns the microseconds per
+/// call.
 double repeated(const std::function<void()>& once, const std::function<void()>& wait, double seconds) {
   constexpr int portion = 20;
   for (int i = 0; i < portion; ++i) once();
@@ -203,7 +205,7 @@ double repeated(const std::function<void()>& once, const std::function<void()>& 
   return 1e6 * seconds_since(begin) / static_cast<double>(count);
 }
 
-/// An optimizer over the parameters of GPT-2.
+/// The update of an optimizer for the parameters of GPT-2.
 nlohmann::ordered_json update_of(const tw::Optimizer& optimizer, const Arguments& arguments) {
   tw::Device& device = tw::chosen_device();
   tw::Trainer trainer(tw::nn::gpt(vocabulary(arguments.small), gpt2(arguments.small)), tw::loss::cross_entropy,
@@ -238,7 +240,7 @@ nlohmann::ordered_json update_of(const tw::Optimizer& optimizer, const Arguments
   return {{"us", us}, {"parameters", layout.size}, {"moved", update.program->bytes_moved()}};
 }
 
-/// Memory to memory: what bounds an update.
+/// A copy within the device's memory; its bandwidth is the limit of an update.
 nlohmann::ordered_json copy(const Arguments& arguments) {
   tw::Device& device = tw::chosen_device();
   const std::size_t bytes = std::size_t{1} << (arguments.small ? 20 : 30);

@@ -1,5 +1,5 @@
-// Fits of NIST's problems of nonlinear regression, from both starts, whose peer is bench/peers/fit.py; and of a
-// logistic regression on 100,000 rows of 57 numbers, whose peer is bench/peers/sklearn_fit.py.
+// Fits of NIST's problems of nonlinear regression from both of their starting points (compare bench/peers/fit.py), and
+// of a logistic regression on 100,000 rows of 57 numbers (compare bench/peers/sklearn_fit.py).
 
 #include <benchmark/benchmark.h>
 
@@ -21,7 +21,7 @@ struct Case {
   FormulaFitOptions options;
 };
 
-/// THALWEG_NIST names the file; without it, that of the tests, seen from the root of the tree.
+/// Reads the file that THALWEG_NIST names, by default that of the tests; its path is relative to the root of the tree.
 std::vector<Case> cases() {
   const char* path = std::getenv("THALWEG_NIST");
   std::ifstream file(path ? path : "tests/reference/nist.json");
@@ -40,7 +40,7 @@ std::vector<Case> cases() {
   return all;
 }
 
-/// All 54: parsed, planned and fitted.
+/// All 54 fits, with parsing and planning.
 void fit_nist(benchmark::State& state) {
   const std::vector<Case> all = cases();
   for (auto _ : state) {
@@ -49,7 +49,7 @@ void fit_nist(benchmark::State& state) {
 }
 BENCHMARK(fit_nist)->Unit(benchmark::kMillisecond);
 
-/// Numbers of a formula, so that the peer can make them again: x[i][j] = cos(1 + i (j + 1) / 7).
+/// Numbers from a formula that the peer computes too: x[i][j] = cos(1 + i (j + 1) / 7).
 Dataset logistic_rows(std::int64_t rows, std::int64_t columns) {
   Tensor x({rows, columns}), y({rows, 1});
   const auto number = [](std::int64_t i, int j) { return std::cos(1 + static_cast<double>(i * (j + 1)) / 7); };
@@ -64,7 +64,8 @@ Dataset logistic_rows(std::int64_t rows, std::int64_t columns) {
   return data;
 }
 
-/// As a user would: the model traced and fitted, on so many threads, with a penalty of 1e-3 / 2 |w|^2.
+/// Tracing and fitting, as in a user's program, with a penalty of 1e-3 / 2 |w|^2. The argument is the number of
+/// threads.
 void fit_logistic(benchmark::State& state) {
   const Dataset data = logistic_rows(100'000, 57);
   const WholeFitOptions options{.l2 = 1e-3, .gradient_norm = 1e-5, .threads = static_cast<int>(state.range(0))};

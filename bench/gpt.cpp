@@ -1,7 +1,7 @@
 // One training step of a GPT, AdamW, clipping: the small one with 6 layers, width 256, 8 heads, 128 tokens, batch 8,
-// vocabulary 256; the large one with 12 layers, width 768, 12 heads, 64 tokens, batch 4, vocabulary 50257. The same in
-// PyTorch: peers/gpt.py. Times are of one step; threads are the argument. The counter is the peak of the process's
-// memory above that of its start.
+// vocabulary 256; the large one with 12 layers, width 768, 12 heads, 64 tokens, batch 4, vocabulary 50257.
+// peers/gpt.py does the same in PyTorch. Times are of one step; the argument is the number of threads. The counter is
+// the peak of the process's memory less its peak at the start.
 
 #include <benchmark/benchmark.h>
 
@@ -41,7 +41,7 @@ void gpt_large(benchmark::State& bench) {
 }
 
 BENCHMARK(gpt)->Arg(1)->Arg(2)->UseRealTime()->Unit(benchmark::kMillisecond);
-// A fixed number of iterations: else it would be set up anew for each guess of how many it takes.
+// The number of iterations is fixed: to find one, the library would set up the model several times.
 BENCHMARK(gpt_large)->Arg(2)->Iterations(5)->UseRealTime()->Unit(benchmark::kMillisecond);
 
 }  // namespace

@@ -1,5 +1,6 @@
-// How costs grow with the size of a function: everything from the first op to the result, as a call that is made once
-// costs it, at n, 2 n and 4 n. Each result is compared with plain loops; one that differs ends its row with an error.
+// How costs grow with the size of a function. The time includes everything from the first op to the result, because a
+// function that is called once pays for all of it. Sizes are n, 2 n and 4 n. Each result is compared with that of plain
+// loops; if it differs, the row ends with an error.
 
 #include <benchmark/benchmark.h>
 
@@ -21,7 +22,7 @@ struct Result {
   double error = 0;  // relative
 };
 
-/// Seconds that a call takes, and what it returns.
+/// Sets `seconds` to the duration of the call, and returns what the call returns.
 template <class F>
 auto timed(double& seconds, F call) {
   const auto begin = std::chrono::steady_clock::now();
@@ -30,7 +31,7 @@ auto timed(double& seconds, F call) {
   return value;
 }
 
-/// The largest distance from what is wanted, relative to the largest wanted.
+/// The largest absolute difference, relative to the largest wanted value.
 double error_of(const tw::Tensor& got, const Numbers& wanted) {
   double distance = 0, largest = 0;
   for (std::size_t i = 0; i < wanted.size(); ++i) {
@@ -40,7 +41,7 @@ double error_of(const tw::Tensor& got, const Numbers& wanted) {
   return distance / std::max(largest, 1e-300);
 }
 
-// A chain of n ops: 1,000 doubles through sine and multiplication by numbers that differ, in turn.
+// A chain of n ops on 1,000 doubles: sine and multiplication in turn. Each multiplication has another constant.
 
 double factor(int i) { return 1.2 + 0.3 * std::cos(i); }
 
@@ -102,7 +103,7 @@ Dual sigmoid_of(Dual x) {
   return {y, y * (1 - y) * x.slope};
 }
 
-/// The derivative of the same by plain loops, along a direction.
+/// The derivative of `lstm` along a direction, by plain loops.
 double lstm_slope(const tw::Tensor& weights, const tw::Tensor& direction, const tw::Tensor& inputs) {
   const auto weight = [&](std::int64_t i, std::int64_t j) {
     return Dual{weights.at(i * columns + j), direction.at(i * columns + j)};
@@ -161,9 +162,9 @@ Result squares(int n) {
   return result;
 }
 
-// One step of a network of n hidden layers of width 8, from its making on: its loss.
+// The loss of one step of a network of n hidden layers of width 8; the time includes the construction of the network.
 
-/// What the network gives for one row, by plain loops.
+/// The output of the network for one row, by plain loops.
 double deep_output(const tw::State& state, Numbers x, int layers) {
   for (int layer = 1; layer <= layers + 1; ++layer) {
     const std::string name = layer <= layers ? "layer" + std::to_string(layer) : "output";

@@ -1,4 +1,4 @@
-// What this machine can do, by the shortest programs that ask for it: the bounds that everything else is held against.
+// The limits of this machine, measured by programs that do nothing else. The other benchmarks are compared with them.
 
 #include <benchmark/benchmark.h>
 #include <dnnl.h>
@@ -15,20 +15,21 @@ namespace {
 
 float* data_of(tw::Tensor& t) { return reinterpret_cast<float*>(t.mutable_raw()); }
 
-/// One product a thread, each on its own: how oneDNN is at its best.
+/// Each thread computes its own product: in this way oneDNN is fastest.
 void sgemm(benchmark::State& bench) {
   const std::int64_t m = bench.range(0), k = bench.range(1), n = bench.range(2);
   omp_set_num_threads(1);
   tw::Tensor a = tw::random_normal({m, k}, 1), b = tw::random_normal({k, n}, 2), c({m, n});
   for (auto _ : bench) dnnl_sgemm('N', 'N', m, n, k, 1, data_of(a), k, data_of(b), n, 0, data_of(c), n);
-  // an iteration counts for every thread, and the library adds the threads up again
+  // the library sums the counters over the threads
   const double operations = 2e-9 * static_cast<double>(m * n * k);
   bench.counters["GFLOPs"] = benchmark::Counter(
       operations,
       benchmark::Counter::Flags(benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kAvgThreads));
 }
 
-/// a = b + s c over arrays that no cache holds, 16 bytes an element with the read that precedes a write.
+/// a = b + s c over arrays larger than any cache: 16 bytes per element, since a line of `a` is read before it is
+/// written.
 void triad(benchmark::State& bench) {
   constexpr std::int64_t n = 16'000'000;
   const int threads = static_cast<int>(bench.range(0));
@@ -42,7 +43,7 @@ void triad(benchmark::State& bench) {
   bench.counters["GBs"] = benchmark::Counter(16e-9 * n, benchmark::Counter::kIsIterationInvariantRate);
 }
 
-/// a = a + s b, 12 bytes an element: nothing is read only to be written over, as in an update of parameters.
+/// a = a + s b, as in an update of parameters: 12 bytes per element, since the read of `a` is of use here.
 void in_place(benchmark::State& bench) {
   constexpr std::int64_t n = 16'000'000;
   const int threads = static_cast<int>(bench.range(0));

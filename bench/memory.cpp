@@ -1,6 +1,6 @@
-// Memory for time: a step of a deep model, with all that the backward pass reads kept, as it is by default (fast), and
-// lean. Times are of one step with two threads; the counters are megabytes a shard: the arena, and the same values if
-// none shared memory.
+// Less memory by recomputation: a step of a deep model with each value of `memory`. "keep" keeps all values that the
+// backward pass reads, "fast" is the default, "lean" recomputes the most. Times are of one step with two threads. The
+// counters are megabytes per shard: of the arena, and of the same values if no two of them shared memory.
 
 #include <benchmark/benchmark.h>
 

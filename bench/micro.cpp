@@ -1,5 +1,5 @@
-// Kernels against their bounds: the matrix product against oneDNN alone, fused elementwise work against the loop that a
-// person would write, a reduction against memory. One thread each.
+// Kernels compared with what limits them: the matrix product with a direct call of oneDNN, fused elementwise work and a
+// reduction with hand-written loops. All use one thread.
 
 #include <benchmark/benchmark.h>
 #include <dnnl.h>
@@ -17,7 +17,7 @@ namespace {
 
 float* data_of(tw::Tensor& t) { return reinterpret_cast<float*>(t.mutable_raw()); }
 
-/// Runs a function of Vars as one Program, again and again on the same tensors.
+/// Times a function of Vars, planned as one Program and run on the same tensors each time.
 void run(benchmark::State& bench, const std::vector<tw::Shape>& shapes,
          const std::function<tw::Var(const std::vector<tw::Var>&)>& f) {
   tw::Graph graph;
@@ -54,7 +54,7 @@ void product_alone(benchmark::State& bench) {
   for (auto _ : bench) dnnl_sgemm('N', 'N', m, n, k, 1, data_of(a), k, data_of(b), n, 0, data_of(c), n);
 }
 
-/// The gradient of a layer's weights: its inputs, turned round, times the gradients of its outputs.
+/// The gradient of a layer's weights: its transposed inputs times the gradients of its outputs.
 void weights(benchmark::State& bench) {
   run(bench, {{bench.range(1), bench.range(0)}, {bench.range(1), bench.range(2)}},
       [](const std::vector<tw::Var>& x) { return tw::matmul(x[0], x[1], true, false); });

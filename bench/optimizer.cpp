@@ -1,5 +1,5 @@
-// A user's own optimizer against the built-in one of the same arithmetic: the same state, turn by turn in the same run.
-// `ratio` is the user's time over the built-in's, the median over all turns.
+// A user's own optimizer compared with the built-in one of the same arithmetic. Both have the same start and take steps
+// in turn. `ratio` is the median over all steps of the user's time divided by the built-in's.
 
 #include <benchmark/benchmark.h>
 
@@ -14,7 +14,7 @@ namespace tw = thalweg;
 
 namespace {
 
-// As a user writes them, with the arithmetic of ours.
+// Written as in a user's program, with the arithmetic of the built-in rules.
 tw::Optimizer own_lion() {
   const tw::Transform direction{.name = "lion", .slots = {{"m", 0.0}}, .rule = [](tw::Update& u) {
                                   const auto b1 = u.scalar("beta1", 0.9), b2 = u.scalar("beta2", 0.99);
@@ -37,7 +37,7 @@ tw::Optimizer own_adam() {
   return tw::optim::chain(direction, tw::optim::scale_by_lr(1e-3));
 }
 
-// With the corrections as divisions of each element, as the paper has it: other arithmetic, and two divisions more.
+// The paper's form, which divides each element by the bias corrections: two more divisions per element.
 tw::Optimizer divided_adam() {
   const tw::Transform direction{.name = "adam", .slots = {{"m", 0.0}, {"v", 0.0}}, .rule = [](tw::Update& u) {
                                   const auto b1 = u.scalar("beta1", 0.9), b2 = u.scalar("beta2", 0.999);
@@ -49,7 +49,7 @@ tw::Optimizer divided_adam() {
   return tw::optim::chain(direction, tw::optim::scale_by_lr(1e-3));
 }
 
-/// One optimizer at work on a block of parameters.
+/// Times the steps of one optimizer on a block of parameters.
 class Turns {
  public:
   Turns(tw::Optimizer optimizer, std::int64_t size)
@@ -87,7 +87,8 @@ void compare(benchmark::State& bench, const tw::Optimizer& built_in, const tw::O
   bench.counters["own_us"] = 1e6 * median(std::move(own_seconds));
   bench.counters["ratio"] = median(std::move(ratios));
   for (std::int64_t i = 0; i < ours.x().size(); i += 1000) {
-    if (std::abs(ours.x().at(i) - theirs.x().at(i)) > 1e-4) bench.SkipWithError("they do not do the same arithmetic");
+    if (std::abs(ours.x().at(i) - theirs.x().at(i)) > 1e-4)
+      bench.SkipWithError("the two optimizers have different results");
   }
 }
 

@@ -1,10 +1,11 @@
 #pragma once
+// The peak of the process's memory, for the benchmarks.
 
 #include <fstream>
 #include <string>
 
-/// The most memory that this process has had, in megabytes. (getrusage would answer with that of the one that forked
-/// it, where that was more.)
+/// The peak of this process's resident memory, in megabytes. (getrusage does not serve: its peak includes that of the
+/// parent process before the fork.)
 inline double peak_megabytes() {
   std::ifstream status("/proc/self/status");
   for (std::string line; std::getline(status, line);) {

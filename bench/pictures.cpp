@@ -1,5 +1,6 @@
-// A step of the systems that make pictures, as examples/gan.toml and examples/diffusion.toml train them: batches of 64
-// of 28 x 28, Adam. A step of the GAN is a turn of each objective. The same in PyTorch: peers/pictures.py.
+// A step of the systems that generate pictures, as examples/gan.toml and examples/diffusion.toml train them: batches of
+// 64 pictures of 28 x 28, Adam. A step of the GAN is one step of each objective. peers/pictures.py does the same in
+// PyTorch.
 
 #include <benchmark/benchmark.h>
 
@@ -26,7 +27,7 @@ tw::Dataset noise_images() {
   return data;
 }
 
-/// The time of a step in an epoch of a trainer that has planned its step.
+/// The mean time of a step over an epoch. The epoch before it, which plans the step, is not timed.
 void system_step(benchmark::State& bench, const char* name, const tw::OptionMap& options, tw::Optimizer optimizer) {
   const int threads = static_cast<int>(bench.range(0));
   const tw::Dataset data = noise_images();

@@ -1,4 +1,5 @@
-// A program that trains a hundred small steps and ends: what it costs to have a trainer inside one's own program.
+// Trains a hundred small steps and ends. bench/run measures its time and memory: the least that a trainer adds to a
+// program.
 
 #include <cstdio>
 

@@ -28,7 +28,7 @@ void run(benchmark::State& bench, const tw::Objective& objective, const tw::Opti
   bench.SetItemsProcessed(bench.iterations() * batch.rows());
 }
 
-/// Logistic regression of 57 inputs and 4601 rows, shuffled every epoch: an iteration is one step.
+/// The rows of a logistic regression: 4601 rows of 57 inputs, shuffled every epoch. An iteration is one step.
 tw::Dataset spam() {
   tw::Dataset data;
   data.set("input", tw::random_normal({4601, 57}, 1));
@@ -49,7 +49,7 @@ void logistic(benchmark::State& bench, const tw::Optimizer& optimizer, std::int6
 void logistic_adam(benchmark::State& bench) { logistic(bench, tw::optim::adam(), 32); }
 void logistic_sgd(benchmark::State& bench) { logistic(bench, tw::optim::sgd({.lr = 1e-2}), 1); }
 
-/// What such a step is made of, in microseconds; the rest of it is choosing rows, copying them and reporting.
+/// The parts of such a step, in microseconds. They leave out the choice and the copy of the rows, and the reports.
 void logistic_parts(benchmark::State& bench, const tw::Optimizer& optimizer, std::int64_t batch_size) {
   tw::Trainer trainer(tw::nn::linear(1), tw::loss::binary_cross_entropy, optimizer, 1);
   const tw::Dataset batch = spam().slice(0, batch_size);
@@ -64,31 +64,31 @@ void logistic_parts(benchmark::State& bench, const tw::Optimizer& optimizer, std
 void logistic_adam_parts(benchmark::State& bench) { logistic_parts(bench, tw::optim::adam(), 32); }
 void logistic_sgd_parts(benchmark::State& bench) { logistic_parts(bench, tw::optim::sgd({.lr = 1e-2}), 1); }
 
-/// MLP 784-256-128-10, Adam; the second argument is the batch.
+/// MLP 784-256-128-10, Adam; the second argument is the batch size.
 void mlp(benchmark::State& bench) {
   run(bench, tw::objective_of(tw::nn::mlp(10, {.hidden = {256, 128}}), tw::loss::cross_entropy), tw::optim::adam(),
       digits(bench.range(1)));
 }
 
-/// Its forward and backward pass alone.
+/// Only the forward and the backward pass of this MLP.
 void mlp_gradient(benchmark::State& bench) {
   const tw::Dataset batch = digits(64);
   tw::Trainer trainer(tw::nn::mlp(10, {.hidden = {256, 128}}), tw::loss::cross_entropy, tw::optim::adam(),
                       static_cast<int>(bench.range(0)));
   trainer.init(batch, 1);
   for (auto _ : bench) {
-    const tw::StepCost cost = trainer.measure(batch);  // medians of its own
+    const tw::StepCost cost = trainer.measure(batch);  // gives medians
     bench.SetIterationTime(cost.forward.seconds + cost.backward.seconds);
   }
 }
 
-/// The same with one hidden layer, whose width is the second argument.
+/// An MLP with one hidden layer, whose width is the second argument.
 void width(benchmark::State& bench) {
   const auto model = tw::nn::mlp(10, {.hidden = {bench.range(1)}});
   run(bench, tw::objective_of(model, tw::loss::cross_entropy), tw::optim::adam(), digits(64));
 }
 
-/// The update of Muon alone, for the matrices of a GPT; the second argument is its layers.
+/// Only the update of Muon, for the matrices of a GPT; the second argument is its number of layers.
 void muon(benchmark::State& bench) {
   tw::Dataset batch;
   for (const char* column : {"input", "target"})

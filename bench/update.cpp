@@ -1,6 +1,6 @@
-// Update rules against the loop that a person would write for them: the same arithmetic, fused by hand, compiled for
-// this CPU. Each over ten million parameters, which memory bounds, and over sixteen thousand, which stay in the cache.
-// Times are of one update; the second argument is the number of threads.
+// Update rules compared with hand-written loops of the same arithmetic, fused by hand and compiled for this CPU. Each
+// is timed on ten million parameters, where the bandwidth of the memory is the limit, and on sixteen thousand, which
+// stay in the cache. Times are of one update; the second argument is the number of threads.
 
 #include <benchmark/benchmark.h>
 
@@ -13,7 +13,7 @@ namespace tw = thalweg;
 
 namespace {
 
-/// What a hand-written loop works on: parameters, gradient, slots, and the step's scalars.
+/// The operands of a hand-written loop: parameters, gradient, slots, and the step's scalars.
 struct Arrays {
   float *x, *g, *a, *b, *c;
   std::int64_t n;

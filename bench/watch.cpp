@@ -1,5 +1,5 @@
-// What looks at a run cost: whole trainings of a network of digits with `[insight] every = "1 epoch"` and without. The
-// times are of a training; `looks` is the part of it that they took, and `taken` how many there were.
+// The cost of `[insight]`: whole trainings of a network for digits with `[insight] every = "1 epoch"` and without.
+// Times are of a whole training. `looks` is the fraction of it that the looks took, `taken` is the number of looks.
 
 #include <benchmark/benchmark.h>
 

@@ -2,7 +2,7 @@
 """The steps of bench/cnn.cpp in PyTorch: cnn.py [cnn|resnet] [THREADS]. Prints the median time of a step,
 of the faster of the two layouts of images (channels first, channels last).
 
-Its best settings (a shim that routes products to oneDNN goes in LD_PRELOAD):
+PyTorch is fastest with these settings, and with blas_shim.cpp, which makes its products calls of oneDNN, in LD_PRELOAD:
     MALLOC_TRIM_THRESHOLD_=4000000000 MALLOC_MMAP_THRESHOLD_=4000000000 MALLOC_TOP_PAD_=200000000 bench/peers/cnn.py cnn 2
 """
 import statistics

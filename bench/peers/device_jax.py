@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The small workloads of bench/device.cpp in JAX: device_jax.py logistic_64|mlp_64|mlp_1024 [--device cuda] [--tf32]
-[--seconds 2] [--small]. The whole step, Adam too, is one jitted function that is given its own results. Prints a line of
-JSON: microseconds a step."""
+[--seconds 2] [--small]. The whole step, with Adam, is one jitted function, whose results are the arguments of the next
+call. Prints a line of JSON: microseconds per step."""
 import argparse
 import json
 import os

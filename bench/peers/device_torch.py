@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """The workloads of bench/device.cpp in PyTorch: device_torch.py WORKLOAD [--device cuda] [--tf32] [--seconds 2] [--small].
-Prints a line of JSON: microseconds a step in its fastest form here, and the peak of the GPU's memory.
+Prints a line of JSON: microseconds per step, and the peak of the GPU's memory.
 
-On a GPU the small steps are captured whole as one CUDA graph; models of text and ResNet are compiled with CUDA graphs, and
-the optimizer is fused. The forms that a workload can have are tried, and the fastest is what is printed.
+Each workload is tried in several forms, and the fastest is printed. On a GPU, a small step is captured as one CUDA graph;
+models of text and ResNet are compiled with CUDA graphs, and the optimizer is fused.
 """
 import argparse
 import json
@@ -28,7 +28,7 @@ BATCHES = 16
 
 
 def attention(q, k, v):
-    """Causal. Before PyTorch 2 there was no fused one."""
+    """Causal attention. PyTorch has a fused one from version 2 on."""
     if hasattr(F, "scaled_dot_product_attention"):
         return F.scaled_dot_product_attention(q, k, v, is_causal=True)
     size = q.shape[-2]
@@ -150,7 +150,7 @@ def wait():
 
 
 def seconds_a_step(step, least=3):
-    """The mean over ARGS.seconds, after steps that compile and record."""
+    """The mean time of a step over ARGS.seconds; earlier steps compile and record."""
     for _ in range(2 * BATCHES if GPU else 2):
         step()
     wait()
@@ -164,7 +164,7 @@ def seconds_a_step(step, least=3):
 
 
 def stepper(work, layout, compile_it):
-    """A step on tensors that stay where they are."""
+    """A step whose tensors keep their addresses, as a CUDA graph needs it."""
     torch.manual_seed(1)
     model = work.model().to(DEVICE)
     if work.data[0].dim() == 4:
@@ -188,7 +188,7 @@ def stepper(work, layout, compile_it):
 
 
 def next_rows(work, held):
-    """Copies the rows of the next batch to where the step reads them."""
+    """Copies the rows of the next batch into the tensors that the step reads."""
     state = {"at": 0}
 
     def take():

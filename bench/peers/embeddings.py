@@ -1,11 +1,11 @@
-"""gensim's word2vec and fastText (-maxn 0: words alone) beside `thalweg train examples/embeddings.toml`, in one run.
+"""Compares `thalweg train examples/embeddings.toml` with gensim's word2vec and with fastText (-maxn 0: only whole words).
 
     python3 bench/peers/embeddings.py [--thalweg COMMAND] [--data DATA] [--threads N] [--epochs N] [--rounds N]
 
-All have vectors of 100 numbers, a window of 5, 5 negative samples, sub-sampling at 1e-3, words that occur 5 times and
-more, and as many passes. Printed is, of each, the part of the questions in synonyms.csv that it answers right (the choice
-with the largest cosine; chance is a quarter) and the words of the text that it learned from a second, without the reading
-of the text. `./dev data embeddings` fetches texts and questions.
+All have vectors of 100 numbers, a window of 5, 5 negative samples, sub-sampling at 1e-3, words that occur at least 5 times,
+and the same number of passes. For each, the script prints the fraction of the questions in synonyms.csv with a right answer
+(the choice with the largest cosine; a guess is right in a quarter of them), and how many words of the text it trains on per
+second, without the time to read the text. `./dev data embeddings` fetches texts and questions.
 """
 
 import argparse
@@ -31,7 +31,7 @@ total = options.epochs * len(text.read_text().split())
 
 
 def answered_right(vectors):
-    """Of the questions all of whose words have a vector, the part whose answer is nearest to the word."""
+    """The fraction of questions whose answer is nearest to the word. Only questions whose words all have vectors count."""
     unit = {word: vector / max(np.linalg.norm(vector), 1e-30) for word, vector in vectors.items()}
     with open(questions, newline="") as file:
         rows = [row for row in list(csv.reader(file))[1:] if all(word in unit for word in row)]
@@ -58,12 +58,12 @@ def fasttext(folder, seed):
                "-ws", "5", "-neg", "5", "-minCount", "5", "-t", "1e-3", "-lr", "0.05", "-epoch", str(options.epochs),
                "-thread", str(options.threads), "-seed", str(seed), "-verbose", "2"]
     times = []
-    for epochs in (1, options.epochs):  # the last leaves its vectors
+    for epochs in (1, options.epochs):  # the vectors of the last training are used below
         command[command.index("-epoch") + 1] = str(epochs)
         begin = time.perf_counter()
         subprocess.run(command, check=True, capture_output=True)
         times.append(time.perf_counter() - begin)
-    seconds = (times[1] - times[0]) * options.epochs / (options.epochs - 1)  # reading and writing take the same in both
+    seconds = (times[1] - times[0]) * options.epochs / (options.epochs - 1)  # the difference leaves out reading and writing
     with open(f"{folder}/fasttext.vec") as file:
         next(file)
         rows = [line.split() for line in file]

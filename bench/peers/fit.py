@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""The fits of bench/fit.cpp by SciPy's curve_fit (MINPACK; derivatives by differences): prints the time of all 54 and how many
-reach six certified digits. curve_fit's own limit of evaluations is raised to 10,000, below which more of them fail.
+"""The fits of bench/fit.cpp by SciPy's curve_fit (MINPACK; derivatives by differences). Prints the time of all 54, and how many
+agree with the certified values to six digits. The limit of evaluations is 10,000; with curve_fit's default more fits fail.
 """
 import json
 import math

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """The steps of bench/gpt.cpp in PyTorch: gpt.py small|large THREADS [STEPS]. AdamW, gradient clipping, tied output weights.
-Prints the median time of a step and the peak memory above that of the import.
+Prints the median time of a step, and the peak of the memory less that after the import of PyTorch.
 
-Its best settings (a shim that routes products to oneDNN goes in LD_PRELOAD):
+PyTorch is fastest with these settings, and with blas_shim.cpp, which makes its products calls of oneDNN, in LD_PRELOAD:
     MALLOC_TRIM_THRESHOLD_=4000000000 MALLOC_MMAP_THRESHOLD_=4000000000 MALLOC_TOP_PAD_=200000000 bench/peers/gpt.py small 2
 """
 import math

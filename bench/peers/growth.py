@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""The chain of bench/growth.cpp in PyTorch: growth.py OPS THREADS. Prints the time of one gradient, made from nothing."""
+"""The chain of bench/growth.cpp in PyTorch: growth.py OPS THREADS. Prints the time to build the graph and its gradient."""
 import math
 import sys
 import time

@@ -2,7 +2,7 @@
 """The steps of bench/pictures.cpp in PyTorch: pictures.py gan|diffusion [THREADS]. Prints the median time of a step, of the
 faster of the two layouts of images (channels first, channels last).
 
-Its best settings are those of cnn.py.
+PyTorch is fastest with the settings that cnn.py names.
 """
 import math
 import statistics

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""scikit-learn's LogisticRegression on the rows of fit_logistic in bench/fit.cpp, with its own tolerance: the time of a fit
-on so many threads, and the loss with its penalty.
+"""scikit-learn's LogisticRegression on the rows of fit_logistic in bench/fit.cpp, with its default tolerance. Prints the time
+of a fit, and the loss with its penalty.
 
     /usr/bin/python3 bench/peers/sklearn_fit.py [THREADS]
 """

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""One sample a step in scikit-learn: logistic regression of 57 inputs by SGDClassifier. Prints the time of a step."""
+"""scikit-learn's SGDClassifier, logistic regression of 57 inputs, one sample per step. Prints the time of a step."""
 import time
 
 import numpy
