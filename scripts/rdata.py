@@ -27,7 +27,7 @@ class Reader:
         if self.take(2) != b"X\n":
             raise ValueError("not a serialized R object in XDR format")
         version = self.integer()
-        self.at += 8  # the versions of R that wrote it, and that can read it
+        self.at += 8  # two numbers: the version of R that wrote it, and the oldest that can read it
         if version == 3:
             self.take(self.integer())  # the encoding
         elif version != 2:
@@ -101,7 +101,7 @@ class Reader:
         if kind == 1:
             self.seen.append(self.item())
             return self.seen[-1]
-        if kind in (247, 249, 250):  # a place outside: its names
+        if kind in (247, 249, 250):  # a package, a namespace or an outside object, which is stored by name
             self.integer()
             self.seen.append([self.item() for _ in range(self.integer())])
             return self.seen[-1]
@@ -109,7 +109,7 @@ class Reader:
             return self.environment()
         if kind in (2, 239):
             return self.pairs(flags)
-        if kind in (5, 6, 240, 3):  # promises, calls, functions: read over
+        if kind in (5, 6, 240, 3):  # promises, calls, functions: no part of the data, but they must be read to find what follows
             if flags & 0x200:
                 self.item()
             if flags & 0x400:
