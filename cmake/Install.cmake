@@ -5,10 +5,10 @@ set(THALWEG_CMAKEDIR ${CMAKE_INSTALL_LIBDIR}/cmake/thalweg)
 install(TARGETS thalweg EXPORT thalwegTargets)
 install(TARGETS thalweg_command)
 if(TARGET thalweg_mpi)
-  install(TARGETS thalweg_mpi LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})   # beside the library, which opens it
+  install(TARGETS thalweg_mpi LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})   # in the folder of the library, which loads it
 endif()
 if(TARGET thalweg_cuda)
-  install(TARGETS thalweg_cuda LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})   # likewise
+  install(TARGETS thalweg_cuda LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})   # the same
 endif()
 install(DIRECTORY include/thalweg TYPE INCLUDE FILES_MATCHING PATTERN *.hpp)
 install(FILES LICENSE TYPE DOC)

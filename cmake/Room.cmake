@@ -1,10 +1,10 @@
-# A room is a folder of src/: one object library, which all end up in the one library `thalweg`.
+# A room is a folder of src/. It is built as an object library; all of them together are the library `thalweg`.
 
 add_library(thalweg_flags INTERFACE)
 target_compile_options(thalweg_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow
-  -ffp-contract=off   # the same expression rounds the same way wherever it stands
-  $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>   # g++ 12 raises it falsely on std::variant
+  -ffp-contract=off   # an expression has the same rounding wherever it is compiled
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>   # false warnings of g++ 12 for std::variant
   -fno-math-errno
   -fno-semantic-interposition)   # calls inside the shared library may be inlined
 if(THALWEG_SANITIZE)
@@ -13,12 +13,12 @@ if(THALWEG_SANITIZE)
 endif()
 
 if(THALWEG_FUZZ)
-  add_compile_options(-fsanitize=fuzzer-no-link)   # coverage, which the fuzzer steers by
-  add_compile_definitions(HWY_COMPILE_ONLY_STATIC)   # the vector loops are tested elsewhere: one instruction set will do
+  add_compile_options(-fsanitize=fuzzer-no-link)   # coverage counters, which guide the fuzzer
+  add_compile_definitions(HWY_COMPILE_ONLY_STATIC)   # one instruction set is enough: other tests cover the vector loops
 endif()
 
 set(THALWEG_ROOM_OBJECTS "" CACHE INTERNAL "")
-# What runs once a command, once a trace or once an epoch is compiled for size: no loop over numbers is in these rooms.
+# Rooms whose code runs once per command, trace or epoch. They have no loops over tensors, so they are compiled for size.
 set(THALWEG_COLD_ROOMS options schedule plot ops optim loss nn problem estimate store insight system report run cli)
 
 function(thalweg_room name)
@@ -36,9 +36,9 @@ function(thalweg_room name)
   set(THALWEG_ROOM_OBJECTS ${THALWEG_ROOM_OBJECTS} $<TARGET_OBJECTS:thalweg_${name}> CACHE INTERNAL "")
 endfunction()
 
-# A table whose rows lie in the files of a folder: ROOM/FOLDER/x.cpp defines `std::vector<ROW> x_FOLDER()`, its rows, and
+# Makes a table from the files of a folder. ROOM/FOLDER/x.cpp defines `std::vector<ROW> x_FOLDER()`, which returns its rows;
 # HEADER declares ROW. The header ROOM/FOLDER_parts.hpp, written into the build folder, lists these functions in the order
-# of the files' names. So a new file is in the table without a line elsewhere, and one without the function does not link.
+# of the files' names. So a new file is in the table without a change elsewhere, and a file without the function does not link.
 function(thalweg_table room folder row header namespace)
   file(GLOB files CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${folder}/*.cpp)
   foreach(file IN LISTS files)
