@@ -1,4 +1,4 @@
-// Derivatives are functions: gradients, products with the Hessian, and a check of both.
+// Derivatives of a function: gradients, products with the Hessian, and a check of both by differences.
 
 #include <iostream>
 #include <thalweg/thalweg.hpp>
@@ -18,7 +18,7 @@ int main() {
             << "gradient   " << gradient.str() << "\n"
             << "H v        " << tw::hvp(f)(x, v).str() << "\n";
 
-  // Derivatives compose: the slope of the squared norm of the gradient, a gradient penalty.
+  // A derivative can contain another: the gradient of the squared norm of the gradient, as in a gradient penalty.
   const auto steepness = [f](tw::Var at) { return tw::sum(tw::square(tw::grad(f)(at))); };
   std::cout << "d |g|^2/dx " << tw::grad(steepness)(x).str() << "\n";
 

@@ -1,5 +1,5 @@
-// Inside somebody else's program: data from memory, a stop button, progress by a callback, typed errors. The library
-// never prints, exits or handles signals.
+// The library inside another program: data from memory, a stop button, progress by a callback, typed errors. The
+// library itself never prints, exits or handles signals.
 
 #include <chrono>
 #include <iostream>
@@ -15,7 +15,7 @@ struct Reading {
   float temperature, humidity, power;
 };
 
-/// What the surrounding program has: power = 3 + 2 temperature - humidity.
+/// The data of the surrounding program: power = 3 + 2 temperature - humidity.
 std::vector<Reading> readings() {
   std::vector<Reading> all;
   const auto x = tw::random_uniform({1000, 2}, -1, 1, 1);

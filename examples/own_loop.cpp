@@ -1,4 +1,4 @@
-// Your own loop, when the trainer is in the way: a step is a function of a state and a batch.
+// Your own training loop, in place of the trainer's: a step is a function of a state and a batch.
 
 #include <cmath>
 #include <iostream>
@@ -29,8 +29,9 @@ tw::Dataset batch_of(std::int64_t rows, std::uint64_t seed) {
 int main() {
   constexpr std::int64_t steps = 2000;
   auto step = tw::train_step(objective, tw::optim::adam({.lr = 1e-2, .schedule = tw::schedule::cosine()}));
-  auto state =
-      step.init(batch_of(64, 0), /*seed=*/1);  // parameters, slots and the step count: a value, to copy or keep
+  // The state has the parameters, the optimizer's slots and the step count. It is a value, which can be copied and
+  // stored.
+  auto state = step.init(batch_of(64, 0), /*seed=*/1);
   double loss = 0;
   for (std::int64_t i = 0; i < steps; ++i) {
     const auto report = step(state, batch_of(64, static_cast<std::uint64_t>(i)), {.step = i, .total = steps});

@@ -1,4 +1,4 @@
-// An optimizer of your own: a few lines of mathematics, which run as one fused pass like the built-in ones.
+// An optimizer of your own: a few lines of mathematics, compiled to one fused pass like the built-in ones.
 
 #include <iostream>
 #include <thalweg/thalweg.hpp>
@@ -7,17 +7,17 @@ namespace tw = thalweg;
 
 namespace {
 
-// Lion: the sign of an interpolation. (Chen et al. 2023, algorithm 2)
+// Lion: the sign of an interpolation between momentum and gradient. (Chen et al. 2023, algorithm 2)
 tw::Transform lion(double beta1 = 0.9, double beta2 = 0.99) {
   return {.name = "lion", .slots = {{"m", 0.0}}, .rule = [=](tw::Update& u) {
             const auto b1 = u.scalar("beta1", beta1), b2 = u.scalar("beta2", beta2);
             const auto direction = tw::sign(b1 * u["m"] + (1 - b1) * u.gradient);
             u["m"] = b2 * u["m"] + (1 - b2) * u.gradient;
-            return direction;  // what the chain hands on; its end result is subtracted
+            return direction;  // the input of the chain's next part; the result of the last one is subtracted
           }};
 }
 
-/// Points in a square, and on which side of the unit circle they are.
+/// Points in a square. The target is 1 inside the unit circle and 0 outside.
 tw::Dataset circle(std::int64_t rows, std::uint64_t seed) {
   const auto x = tw::random_uniform({rows, 2}, -1.5, 1.5, seed);
   tw::Tensor label({rows}, tw::i32);

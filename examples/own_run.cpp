@@ -1,5 +1,5 @@
-// A run of your own: a network learns to draw rings, and its folder, progress, Ctrl-C, resume and report are those of
-// the command. `example_own_run --out runs/rings`, Ctrl-C, `example_own_run --out runs/rings --resume`.
+// A run of your own: a network learns to draw rings. The run's folder, progress, Ctrl-C, resume and report work as
+// those of the command: `example_own_run --out runs/rings`, Ctrl-C, `example_own_run --out runs/rings --resume`.
 
 #include <cmath>
 #include <iostream>
@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::int64_t side = 48;
 
-/// (points, 2), places in [-1, 1), -> (points, 1), how bright it is there, in (0, 1).
+/// From places in [-1, 1), (points, 2), to their brightness in (0, 1), (points, 1).
 tw::Var drawing(tw::Scope s, const tw::Var& place) {
   const auto waves = tw::sin(tw::nn::dense(s / "waves", place, 64, {.initializer = tw::init::normal(6)}));
   return tw::sigmoid(tw::nn::dense(s / "output", tw::tanh(tw::nn::dense(s / "hidden", waves, 64)), 1));
@@ -19,7 +19,7 @@ tw::Var drawing(tw::Scope s, const tw::Var& place) {
 
 tw::Loss objective(tw::Scope s, const tw::Batch& b) { return tw::loss::mse(drawing(s, b["place"]), b["brightness"]); }
 
-/// Points drawn at random, and how bright the rings are there.
+/// Random points, and the brightness of the rings there.
 tw::Dataset points(std::int64_t count, std::uint64_t seed) {
   const auto place = tw::random_uniform({count, 2}, -1, 1, seed);
   tw::Tensor brightness({count, 1});
@@ -64,7 +64,7 @@ int run(int argc, char** argv) {
       run.log("loss", loss);
     }
   } catch (const tw::NumericError& error) {
-    return run.finish(error);  // the report says how far it came
+    return run.finish(error);  // the report has the run up to the error
   }
   return run.finish(state);
 }

@@ -1,6 +1,6 @@
-// Anything with a loss: a recommender has two inputs and no model in the usual sense, only an objective on a batch of
-// named columns. Each user and each item is a vector; their product is the rating. (Matrix factorisation, Koren et al.
-// 2009)
+// Training without a model function: a recommender has two inputs, and only an objective on a batch of named columns.
+// Each user and each item is a vector; the product of the two vectors is the rating. (Matrix factorisation, Koren et
+// al. 2009)
 
 #include <cmath>
 #include <iostream>
@@ -18,7 +18,7 @@ tw::Loss objective(tw::Scope s, const tw::Batch& b) {
   return tw::loss::mse(tw::sum(u * v, -1), b["rating"]);
 }
 
-/// Ratings by hidden tastes, with noise of deviation 0.1.
+/// Ratings that follow from random vectors, with noise of standard deviation 0.1.
 tw::Dataset make_ratings(std::uint64_t seed) {
   const auto taste = tw::random_normal({users, width}, 1), kind = tw::random_normal({items, width}, 2);
   const auto noise = tw::random_normal({ratings}, seed);
@@ -44,6 +44,6 @@ int main() {
   tw::Trainer trainer(objective, tw::optim::adam({.lr = 0.03, .schedule = tw::schedule::cosine()}));
   trainer.fit(make_ratings(10), {.epochs = 20, .batch_size = 256});
   const double loss = trainer.evaluate(make_ratings(20))["loss"];
-  std::cout << "root mean squared error on other ratings: " << std::sqrt(loss) << " (the noise alone is 0.1)\n";
+  std::cout << "root mean squared error on other ratings: " << std::sqrt(loss) << " (deviation of the noise: 0.1)\n";
   return std::sqrt(loss) < 0.3 ? 0 : 1;
 }

@@ -1,4 +1,4 @@
-// Any function can be minimised: no data, no model, the same optimizers.
+// Minimises a function without data or a model, with the same optimizers.
 
 #include <iostream>
 #include <thalweg/thalweg.hpp>
@@ -15,7 +15,7 @@ int main() {
                                    {.max_steps = 50'000, .gradient_norm = 1e-8});
   std::cout << result.summary() << "\n" << result.x.str() << "\n";
 
-  // A black box goes in the same way: plain doubles, the gradient by hand, and bounds if wanted.
+  // The same for a function of plain doubles that computes its gradient itself, here with bounds.
   const auto bowl = [](std::span<const double> x, std::span<double> gradient) {
     gradient[0] = 2 * (x[0] - 3);
     gradient[1] = 8 * (x[1] + 1);
