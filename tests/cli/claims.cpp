@@ -171,7 +171,7 @@ TEST_F(Claims, AFitNamesTheConstantEAndPrintsADashForUnknownErrors) {
 TEST_F(Claims, MinimizeNamesTheKindOfPointWhereItEnds) {
   EXPECT_TRUE(has(run("minimize 'x^2 - y^2' --x0 0,0").out, "point       A saddle"));
   EXPECT_TRUE(has(run("minimize 'x' --x0 1 --steps 10").out, "point       A slope"));
-  // for large losses, far starts, and curvatures that are small beside the largest
+  // for large losses, far starts, and curvatures that are small compared with the largest
   const std::pair<const char*, const char*> points[] = {
       {"'1e8*x^2-y^2' --x0 1,0 --optimizer lbfgs", "A saddle"},
       {"'x^2-y^4' --x0 1,0 --optimizer lbfgs", "A saddle"},

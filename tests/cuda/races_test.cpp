@@ -67,8 +67,8 @@ int main(int, char** arguments) {
     return n;
   };
   for (long long cases = number(); cases > 0; --cases) {
-    std::vector<std::unique_ptr<char[]>> buffers;  // as long as they are said to be
-    std::vector<char*> places;                     // in them, where the operands begin
+    std::vector<std::unique_ptr<char[]>> buffers;  // one per tensor, with its declared length
+    std::vector<char*> places;                     // where the operands begin in the buffers
     long long result = 0;
     const long long inputs = number();
     for (long long k = 0; k < inputs + 2; ++k) {

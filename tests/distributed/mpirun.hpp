@@ -22,7 +22,7 @@ class Mpirun : public CommandTest {
     write_table("t.csv", 300);
   }
 
-  /// A shell line that runs `thalweg train ARGUMENTS` on so many ranks.
+  /// A shell line that runs `thalweg train ARGUMENTS` on the given number of ranks.
   [[nodiscard]] static std::string line(int ranks, const std::string& arguments) {
     return "ASAN_OPTIONS=detect_leaks=0 OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 THALWEG_THREADS=1 "
            "timeout 100 mpirun --oversubscribe -n " +

@@ -32,7 +32,7 @@ struct Known {
 
 // ---------------------------------------------------------------- functions
 
-/// Takes so many steps of plain gradient descent.
+/// Takes the given number of steps of plain gradient descent.
 Rest walked(const Function& f, std::vector<double> x, double lr, int steps) {
   const Shape shape{static_cast<std::int64_t>(x.size())};
   Rest rest{{}, surface_of(f, shape), std::move(x), lr};
@@ -159,7 +159,7 @@ std::shared_ptr<Net> by_adam(Dataset data, ModelFunction model, double lr, LossF
   return std::make_shared<Net>(std::move(data), std::move(model), std::move(loss), optim::adam({.lr = lr}));
 }
 
-/// Trains for so many steps.
+/// Trains for the given number of steps.
 Rest trained(const std::shared_ptr<Net>& n, double lr, int steps) {
   n->train(steps);
   return rest_of(n, lr);
