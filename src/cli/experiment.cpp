@@ -34,19 +34,6 @@ Tensor start_of(const Tensor& x0, std::int64_t seed, double spread) {
 
 }  // namespace
 
-void set_rate(const OptimizerRow& row, OptionMap& options, double lr) {
-  if (has_option(row, "lr")) {
-    options["lr"] = {lr};
-    return;
-  }
-  for (const OptionDoc& doc : row.options) {
-    const auto* inner = doc.initial.get_if<OptionMap>();
-    if (!inner || !inner->contains("kind")) continue;
-    OptionValue& wrapped = options.try_emplace(doc.name, doc.initial).first->second;
-    if (auto* map = wrapped.get_if<OptionMap>()) (*map)["lr"] = {lr};
-  }
-}
-
 Experiment walk_experiment(const WalkArguments& arguments, const Registry& registry) {
   Settings settings = read_settings(arguments.sets);
   if (!arguments.schedule.empty()) settings.schedule["kind"] = {arguments.schedule};
@@ -87,7 +74,7 @@ Config config_for(const NamedTree& named, const DataSource& source, const Optimi
     if (const auto* map = given->get_if<OptionMap>()) options = *map;
   }
   std::erase_if(options, [&](const auto& option) { return !has_option(row, option.first); });
-  set_rate(row, options, lr);
+  set_rate(row, options, {lr});
   options["kind"] = {std::string(row.name)};
   tree.set("optimizer", OptionValue{std::move(options)});
   tree.set("train.early_stopping", OptionValue{false});

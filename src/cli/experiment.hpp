@@ -40,7 +40,4 @@ struct WalkArguments {
 [[nodiscard]] Experiment training_experiment(const ConfigArguments& arguments, std::int64_t seeds,
                                              const Registry& registry);
 
-/// Sets the rate in the options of a method, or of the method that it wraps.
-void set_rate(const OptimizerRow& row, OptionMap& options, double lr);
-
 }  // namespace thalweg::cli

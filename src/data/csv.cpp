@@ -220,8 +220,10 @@ std::string CsvReader::read_text() {
   const auto room = std::as_writable_bytes(std::span(text));
   text.resize(unpacked_ ? unpacked_->read(room) : file_.read_some(room));
   if (text.find('\0') != std::string::npos) {
+    const bool four_bytes = text.find(std::string(2, '\0')) != std::string::npos;  // UTF-16 text has single zeros
     fail<DataError>(
-        "[csv] {}: a zero byte, so this is no UTF-8 text. Hint: decompress it, or iconv -f utf-16 -t utf-8.", name());
+        "[csv] {}: a zero byte, so this is no UTF-8 text. Hint: decompress it, or iconv -f utf-{} -t utf-8.", name(),
+        four_bytes ? 32 : 16);
   }
   return text;
 }

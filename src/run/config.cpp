@@ -158,6 +158,10 @@ Sections read_sections(const ConfigTree& tree) {
   return with_line(tree, "", [&] { return sections_of(tree.values); });
 }
 
+bool has_option(const OptimizerRow& row, std::string_view name) {
+  return std::ranges::find(row.options, name, &OptionDoc::name) != row.options.end();
+}
+
 /// Whether the section has `lr = "auto"`; if so, replaces it by a placeholder number.
 bool take_auto_lr(OptionMap& optimizer) {
   const auto lr = optimizer.find("lr");
@@ -165,6 +169,14 @@ bool take_auto_lr(OptionMap& optimizer) {
   if (!text || *text != "auto") return false;
   lr->second = {1e-3};
   return true;
+}
+
+/// `lr` of a method that has no rate is that of the method that it wraps.
+void pass_rate_on(const OptimizerRow& row, OptionMap& options) {
+  const auto lr = options.find("lr");
+  if (lr == options.end() || has_option(row, "lr")) return;
+  const OptionValue rate = lr->second;
+  if (set_rate(row, options, rate)) options.erase("lr");
 }
 
 /// Merges the user's options with the defaults; defaults for one kind do not apply to another.
@@ -333,6 +345,22 @@ std::string kind_by_options(const OptionMap& model, const Registry& registry) {
 
 }  // namespace
 
+bool set_rate(const OptimizerRow& row, OptionMap& options, const OptionValue& lr) {
+  if (has_option(row, "lr")) {
+    options["lr"] = lr;
+    return true;
+  }
+  for (const OptionDoc& doc : row.options) {
+    const auto* inner = doc.initial.get_if<OptionMap>();
+    if (!inner || !inner->contains("kind")) continue;
+    OptionValue& wrapped = options.try_emplace(doc.name, doc.initial).first->second;
+    auto* map = wrapped.get_if<OptionMap>();
+    if (map) (*map)["lr"] = lr;
+    return map != nullptr;
+  }
+  return false;
+}
+
 Config read_config(const ConfigTree& tree, DataOptions data, const DataFacts& facts, const Registry& registry) {
   Sections own = read_sections(tree);
   Sections defaults = sections_of(default_config(facts, kind_by_options(own.model, registry)));
@@ -359,6 +387,7 @@ Config read_config(const ConfigTree& tree, DataOptions data, const DataFacts& fa
   with_line(tree, "optimizer", [&] {
     config.auto_lr = take_auto_lr(own.optimizer);
     config.optimizer = choose(own.optimizer, defaults.optimizer, "optimizer");
+    pass_rate_on(registry.optimizer(config.optimizer.kind), config.optimizer.options);
     config.optimizer.options = config.make_optimizer(registry).options;
   });
   with_line(tree, "train", [&] {
@@ -391,8 +420,8 @@ Optimizer Config::make_optimizer(const Registry& registry) const {
   return result;
 }
 
-void Config::set_lr(double lr) {
-  optimizer.options["lr"] = {lr};
+void Config::set_lr(double lr, const Registry& registry) {
+  set_rate(registry.optimizer(optimizer.kind), optimizer.options, {lr});
   auto_lr = false;
 }
 

@@ -73,7 +73,7 @@ struct Config {
 
   [[nodiscard]] bool has_system() const { return !system.kind.empty(); }
   /// Replaces "auto" by the rate.
-  void set_lr(double lr);
+  void set_lr(double lr, const Registry& registry);
   /// Section by section, with every key.
   [[nodiscard]] OptionMap tree() const;
   /// The tree as TOML.
@@ -84,6 +84,9 @@ struct Config {
   [[nodiscard]] Optimizer make_optimizer(const Registry& registry) const;
   [[nodiscard]] FitOptions fit_options() const;
 };
+
+/// Sets the rate in the options of a method, or of the method that it wraps. False if neither has a rate.
+bool set_rate(const OptimizerRow& row, OptionMap& options, const OptionValue& lr);
 
 /// Reads a configuration in two stages, because defaults depend on the data: first the place of the data, then the
 /// rest.

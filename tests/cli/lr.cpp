@@ -89,6 +89,13 @@ TEST_F(Lr, AutoFindsARatePrintsItAndSavesIt) {
   EXPECT_EQ(read_text(path("same/model.safetensors")), read_text(path("runs/t/model.safetensors")));
 }
 
+TEST_F(Lr, AutoFindsTheRateOfAMethodThatIsWrapped) {
+  const Ran ran = run("train t.csv --target y --epochs 5 --optimizer sam --lr auto");
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  const std::string lr = lr_in(ran.err.substr(ran.err.rfind("\nlr = ")));
+  EXPECT_NE(config_of("runs/t").find(" lr = " + lr.substr(0, lr.find(',')) + ", maximize"), std::string::npos) << lr;
+}
+
 TEST_F(Lr, ARunWithAutoIsResumedWithTheRateThatWasFound) {
   write("a.toml",
         "[data]\ntrain = \"t.csv\"\ntarget = \"y\"\n[optimizer]\nkind = \"sgd\"\nlr = \"auto\"\n[train]\nepochs = 6\n");

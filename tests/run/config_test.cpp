@@ -101,6 +101,19 @@ TEST(Config, TheDefaultsOfOneKindDoNotApplyToAnother) {
   EXPECT_EQ(config.optimizer.options.at("lr").str(), "0.001");
 }
 
+/// `sam` and others have no rate of their own; a method that finds the length of its steps has none at all.
+TEST(Config, ARateGoesToTheMethodThatIsWrapped) {
+  const Registry known = registry();
+  for (const OptimizerRow& row : known.optimizers()) {
+    const std::string text = data_section + "[optimizer]\nkind = \"" + std::string(row.name) + "\"\nlr = 0.0625\n";
+    if (row.owns_steps) {
+      EXPECT_THROW((void)read(text), UsageError) << row.name;
+    } else {
+      EXPECT_EQ(read(text).make_optimizer(known).lr, 0.0625) << row.name;
+    }
+  }
+}
+
 TEST(Config, PathsAreRelativeToTheFile) {
   EXPECT_EQ(*read(data_section).data.train.get_if<std::string>(), "/folder/t.csv");
   const Config parent = read("[data]\ntrain = \"../t.csv\"\ntest = \"/elsewhere/u.csv\"\ntarget = \"y\"\n");

@@ -66,7 +66,7 @@ int resolve_lr(Config& config, const DataFacts& facts, const Parts& parts, const
   }
   const auto [finding, signal] = find_lr_for(config, facts, parts, options, context.registry);
   if (signal != 0) return signal;
-  config.set_lr(finding.lr());
+  config.set_lr(finding.lr(), context.registry);
   const std::string found =
       fmt::format("lr = {:g}, found in {}", finding.lr(), cost_text(finding, rows_name(parts.preprocessing)));
   if (talk) say("{}\n", found);

@@ -78,7 +78,7 @@ RunFolder resume_folder(const fs::path& path, LoadedConfig& loaded, const Regist
   const ConfigTree tree = read_toml(folder.config());
   const Config before = read_config(tree, read_data_options(tree, path), loaded.source.facts(), registry);
   refuse_changed_data(folder, before.data, before.seed);
-  if (loaded.config.auto_lr) loaded.config.set_lr(before.make_optimizer(registry).lr);
+  if (loaded.config.auto_lr) loaded.config.set_lr(before.make_optimizer(registry).lr, registry);
   if (const auto changed = differences(before, loaded.config); !changed.empty()) {
     fail<UsageError>(
         "[resume] the configuration is not that of {}: {}. Hint: the same options, or thalweg train {} "
@@ -115,7 +115,7 @@ int share_lr(Config& config, const Registry& registry, Communicator& ranks, int 
   const std::string said = from_first(ranks, fmt::format("{} {}", signal, lr));
   const std::size_t space = said.find(' ');
   signal = static_cast<int>(*parse_number(said.substr(0, space)));
-  if (signal == 0 && ranks.rank() != 0) config.set_lr(*parse_number(said.substr(space + 1)));
+  if (signal == 0 && ranks.rank() != 0) config.set_lr(*parse_number(said.substr(space + 1)), registry);
   return signal;
 }
 
