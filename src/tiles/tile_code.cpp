@@ -377,7 +377,7 @@ class Assembler : public Xbyak::CodeGenerator {
     vandps(d, comparison_mask(), yes);
   }
 
-  const std::vector<bool>& prefetched_;
+  const std::vector<bool> prefetched_;
   const LoopInstructions code_;
   const std::vector<int> arrays_;
   std::size_t begin_ = 0;

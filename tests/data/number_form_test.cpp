@@ -39,10 +39,9 @@ TEST(NumberForm, IsDescribedByAnExample) {
 }
 
 TEST(NumberForm, RefusesOtherForms) {
-  for (const char* cell : {"1.5", "1,2,3", ",", "1,", "", "-", "1,5x", "1 234", "nan", "--1,5"}) {
-    if (std::string_view(cell) == "1,") continue;  // "1," is a number as "1." is
+  for (const char* cell : {"1.5", "1,2,3", ",", "", "-", "1,5x", "1 234", "nan", "--1,5"})
     EXPECT_EQ(number_in(cell, comma), std::nullopt) << cell;
-  }
+  EXPECT_EQ(number_in("1,", comma), 1.0);  // as "1." is
   for (const char* cell : {"12,34", "1234,567", "1,2345", ",123", "1,234,56", "1.234,5", "1,,234", "1,234,"}) {
     EXPECT_EQ(number_in(cell, thousands), std::nullopt) << cell;
   }

@@ -134,8 +134,8 @@ void print_table(const Experiment& experiment, const std::vector<MethodResult>& 
   }
   emit(
       "\nwidth: decades of rates around the best {}stable to: the largest rate\n"
-      "up to which no run diverged, that is, ended above its start\n",
-      width_text(rule));
+      "up to which no run diverged, that is, {}\n",
+      width_text(rule), experiment.walk ? "ended above its start" : "had a loss that is not finite");
   for (const MethodResult& r : results) {
     const bool low = r.best.lr == rates.front(), high = r.best.lr == rates.back();
     if ((low || high) && rates.size() > 1 && std::isfinite(r.best.median)) {
