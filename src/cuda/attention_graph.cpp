@@ -10,7 +10,7 @@ namespace thalweg::cuda {
 namespace {
 
 /// To be counted up where the operations below change: plans of another form that are kept in files are others.
-constexpr int form = 1;
+constexpr int form = 2;
 
 using Value = cudnnBackendDescriptor_t;
 using Sizes = std::array<std::int64_t, 4>;  // batch, heads, and what a head has: (time, width) or (queries, keys)
@@ -110,7 +110,9 @@ class Builder {
       d.set(CUDNN_ATTR_TENSOR_DATA_TYPE, CUDNN_TYPE_DATA_TYPE, type);
       d.set(CUDNN_ATTR_TENSOR_DIMENSIONS, sizes);
       d.set(CUDNN_ATTR_TENSOR_STRIDES, strides);
-      d.set(CUDNN_ATTR_TENSOR_BYTE_ALIGNMENT, CUDNN_TYPE_INT64, attention_alignment);
+      // a part of a gradient begins at any of the numbers of rows
+      d.set(CUDNN_ATTR_TENSOR_BYTE_ALIGNMENT, CUDNN_TYPE_INT64,
+            type == CUDNN_DATA_BFLOAT16 ? attention_alignment : std::int64_t{sizeof(float)});
       d.set(CUDNN_ATTR_TENSOR_IS_VIRTUAL, CUDNN_TYPE_BOOLEAN, kind == Kind::inside);
       d.set(CUDNN_ATTR_TENSOR_IS_BY_VALUE, CUDNN_TYPE_BOOLEAN, kind == Kind::number);
     });

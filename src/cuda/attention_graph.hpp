@@ -51,7 +51,7 @@ struct AttentionGraph {
 /// not all bf16, lengths, queries that see no key, and what the library refuses.
 [[nodiscard]] std::optional<AttentionGraph> attention_graph(std::string_view op, const KernelSite& site);
 
-/// Operands are at multiples of this, or the library has no plan.
+/// Operands in bf16 are at multiples of this, or the library has no plan.
 inline constexpr std::int64_t attention_alignment = 16;
 
 /// Forward: q, k, v to value and logs. Gradient: these and g to dq, dk and dv. What `kept` has of the GPU that

@@ -123,13 +123,18 @@ std::string without_mask(std::string list) {
 
 constexpr std::string_view forward = "P*M-eSl+/P", backward = "*S*P*-eTPP-**TPTP";
 
-/// Whether a tensor in memory is aligned to 16 bytes and its heads have a width that the fast copies of a GPU support.
+std::uintptr_t alignment_of(const Descriptor& tensor) {
+  return static_cast<std::uintptr_t>(tensor.get<std::int64_t>(CUDNN_ATTR_TENSOR_BYTE_ALIGNMENT));
+}
+
+/// Whether a tensor in memory begins at a multiple of 16 bytes where it is in bf16, and its heads have a width that the
+/// fast copies of a GPU support.
 bool is_supported(const Descriptor& tensor) {
   if (is(tensor, CUDNN_ATTR_TENSOR_IS_VIRTUAL) || is(tensor, CUDNN_ATTR_TENSOR_IS_BY_VALUE)) return true;
   const Sizes sizes = sizes_of(&tensor), strides = tensor.get<Sizes>(CUDNN_ATTR_TENSOR_STRIDES);
   const bool is_bf16 = tensor.get<cudnnDataType_t>(CUDNN_ATTR_TENSOR_DATA_TYPE) == CUDNN_DATA_BFLOAT16;
-  if (tensor.get<std::int64_t>(CUDNN_ATTR_TENSOR_BYTE_ALIGNMENT) < 16) return false;
-  if (sizes[3] == 1 && !is_bf16) return true;  // one number for each row
+  if (sizes[3] == 1 && !is_bf16) return alignment_of(tensor) >= sizeof(float);  // one number for each row
+  if (alignment_of(tensor) < 16) return false;
   const std::int64_t width = strides[3] == 1 ? sizes[3] : sizes[2];
   return is_bf16 && std::min(strides[2], strides[3]) == 1 && width % 8 == 0 && width <= 256;
 }
@@ -352,7 +357,7 @@ cudnnStatus_t run_attention(const Run& run) {
       status = bad("an address is missing");
     } else if (is(*tensor, CUDNN_ATTR_TENSOR_IS_BY_VALUE)) {
       place->values = {number_at(at, place->type)};
-    } else if (reinterpret_cast<std::uintptr_t>(at) % 16 != 0) {
+    } else if (reinterpret_cast<std::uintptr_t>(at) % alignment_of(*tensor) != 0) {
       status = refuse(CUDNN_STATUS_BAD_PARAM_MISALIGNED_POINTER, "an address is not aligned");
     } else {
       place->at = at;
