@@ -217,7 +217,7 @@ class Engine {
   void move_statistics(State& state, const RowSelection& batch, const BatchPrograms& programs, const Sums& sums);
   // turn_late.cpp
   /// Whether a step's numbers are needed for its report alone.
-  [[nodiscard]] bool can_be_late(const BatchPrograms& programs, const Turn& turn) const;
+  [[nodiscard]] bool can_be_late(const BatchPrograms& programs) const;
   void start_late(State& state, LateSteps::Asked asked);
   /// The report of the oldest step under way, and of all of them where it could not go on.
   void arrive(State& state, std::vector<StepReport>& arrived);

@@ -21,6 +21,17 @@ Var where_ordered(const std::vector<std::pair<Var, Var>>& bounds, Var next, cons
   return next;
 }
 
+/// The sum by the tree of TreeSum.
+Var sum_in_pairs(std::vector<Var> values) {
+  while (values.size() > 1) {
+    std::vector<Var> sums;
+    for (std::size_t i = 0; i + 1 < values.size(); i += 2) sums.push_back(values[i] + values[i + 1]);
+    if (values.size() % 2 != 0) sums.push_back(values.back());
+    values = std::move(sums);
+  }
+  return values.front();
+}
+
 }  // namespace
 
 LateSteps::LateSteps(Device& device) : device_(device), held_(2 * sizeof(double), &device) { let_go_on(); }
@@ -37,7 +48,22 @@ std::byte* LateSteps::numbers_of(const BatchPrograms& programs, const GradientNo
   return numbers_.data();
 }
 
-void LateSteps::plan(const BatchPrograms& programs, const GradientNorm& norm) {
+LateSteps::Form LateSteps::form_of(const Asked& asked, const ScalarsAt& at) {
+  const BatchPrograms& programs = asked.programs;
+  Form form{.shards = programs.shards,
+            .each = SumsThere::numbers_bytes(programs),
+            .loss = programs.whole->loss_dtype(0),
+            .weight = programs.whole->weight_dtype(0),
+            .known = programs.whole->known_weight(0),
+            .last_known = programs.last->known_weight(0),
+            .divides = !asked.divisor,
+            .at = at};
+  if (form.known && form.last_known)
+    form.known = form.last_known = 1;  // not used: batches of two sizes share a program
+  return form;
+}
+
+void LateSteps::plan(const Form& form, const GradientNorm& norm) {
   Graph graph;
   std::vector<Bound> inputs, outputs;
   const auto read = [&](const std::string& name, DType dtype, Place place) {
@@ -47,15 +73,22 @@ void LateSteps::plan(const BatchPrograms& programs, const GradientNorm& norm) {
   };
   const Var none = graph.number(0, f64), one = graph.number(1, f64);
   const Place held_at{held_base, 0};
-  const Var held = read("held", f64, held_at), divisor = read("divisor", f64, {held_base, word});
-  const auto each = static_cast<std::int64_t>(SumsThere::numbers_bytes(programs));
-  const auto norm_at = each * programs.shards;
+  const Var held = read("held", f64, held_at);
+  const auto each = static_cast<std::int64_t>(form.each), norm_at = each * form.shards;
   std::vector<std::pair<Var, Var>> bounds = {{none, held}};
-  for (std::int64_t i = 0; i < programs.shards; ++i) {
-    const DType dtype = programs.of(i).loss_dtype(0);
-    const Var loss = cast(read("loss" + std::to_string(i), dtype, {numbers_base, i * each}), f64);
+  std::vector<Var> weights;
+  for (std::int64_t i = 0; i < form.shards; ++i) {
+    const Var loss = cast(read("loss" + std::to_string(i), form.loss, {numbers_base, i * each}), f64);
     bounds.emplace_back(none, abs(loss - loss));  // which is NaN where the loss is not finite
+    const auto known = i + 1 == form.shards ? form.last_known : form.known;
+    weights.push_back(
+        known ? graph.number(*known, f64)
+              : cast(read("weight" + std::to_string(i), form.weight, {numbers_base, i * each + word}), f64));
   }
+  const Var weight = sum_in_pairs(std::move(weights));
+  if (!form.known || !form.last_known)
+    bounds.emplace_back(weight, graph.number(std::numeric_limits<double>::min(), f64));
+  const Var divisor = form.divides ? weight : read("divisor", f64, {held_base, word});
   Var total = none;
   for (std::size_t i = 0; i < norm.sum_dtypes().size(); ++i) {
     const Place place{numbers_base, norm_at + static_cast<std::int64_t>(i) * word};
@@ -69,27 +102,23 @@ void LateSteps::plan(const BatchPrograms& programs, const GradientNorm& norm) {
     bounds.emplace_back(none, thalweg::max(cast(words, f64)));
   }
   const Var go = where_ordered(bounds, one, none);
-  outputs.push_back({sqrt(total) / divisor, {scalars_base, static_cast<std::int64_t>(norm_at_)}});
-  outputs.push_back({go, {scalars_base, static_cast<std::int64_t>(go_at_)}});
+  outputs.push_back({sqrt(total) / divisor, {scalars_base, form.at.norm}});
+  if (form.divides) outputs.push_back({one / divisor, {scalars_base, form.at.inverse_weight}});
+  outputs.push_back({go, {scalars_base, form.at.go}});
   outputs.push_back({1 - go, held_at});
   outputs.push_back({go + 0, {numbers_base, norm_at + static_cast<std::int64_t>(norm.sum_dtypes().size()) * word}});
   program_.emplace(graph, inputs, outputs, Passes{}, device_);
+  form_ = form;
   calls_ = {};
   arena_ = Block(program_->arena_bytes(), &device_);
 }
 
-void LateSteps::judge(Asked asked, GradientNorm& norm, std::byte* gradient, std::byte* scalars, std::size_t norm_at,
-                      std::size_t go_at, Workers& workers) {
-  const BatchPrograms& programs = asked.programs;
-  const std::size_t each = SumsThere::numbers_bytes(programs);
-  const DType loss = programs.whole->loss_dtype(0);
-  const bool same = program_ && shards_ == programs.shards && each_ == each && loss_ == loss &&
-                    programs.last->loss_dtype(0) == loss && norm_at_ == norm_at && go_at_ == go_at;
-  shards_ = programs.shards, each_ = each, loss_ = loss, norm_at_ = norm_at, go_at_ = go_at;
-  if (!same) plan(programs, norm);
-  if (asked.divisor != divisor_) {
+void LateSteps::judge(Asked asked, GradientNorm& norm, std::byte* gradient, std::byte* scalars, const ScalarsAt& at,
+                      Workers& workers) {
+  if (const Form form = form_of(asked, at); form_ != form) plan(form, norm);
+  if (asked.divisor && asked.divisor != divisor_) {
     divisor_ = asked.divisor;
-    device_.write(held_.data() + word, reinterpret_cast<const std::byte*>(&divisor_), sizeof(divisor_));
+    device_.write(held_.data() + word, reinterpret_cast<const std::byte*>(&*divisor_), sizeof(*divisor_));
   }
   norm.sum(gradient, numbers_.data() + norm_at_in_numbers_, workers);
   auto* const errors = const_cast<std::byte*>(device_.error_words());

@@ -31,7 +31,8 @@ class LateSteps {
     std::optional<double> row_weight = {};
     std::int64_t shard_size = 0;
     BatchPrograms programs = {};
-    double divisor = 1, lr = 0;
+    std::optional<double> divisor = {};  ///< of the gradient; nothing where it is the weight that the device finds
+    double lr = 0;
     std::int64_t total = 0;  ///< steps of the run
     std::vector<std::byte> numbers =
         {};  ///< the numbers of each shard, the norm's, and whether the step changed the state
@@ -45,10 +46,16 @@ class LateSteps {
   [[nodiscard]] bool is_full() const { return asked_.size() >= most; }
   /// The memory on the device in which a step leaves the numbers of its shards.
   [[nodiscard]] std::byte* numbers_of(const BatchPrograms& programs, const GradientNorm& norm);
-  /// Computes the scalars of the update (the norm, and whether the step may change the state) from the sums of the
-  /// shards. When it returns, the copy of the numbers to the host has been requested.
-  void judge(Asked asked, GradientNorm& norm, std::byte* gradient, std::byte* scalars, std::size_t norm_at,
-             std::size_t go_at, Workers& workers);
+  /// Offsets in the scalars of an update.
+  struct ScalarsAt {
+    std::int64_t norm, inverse_weight, go;
+    [[nodiscard]] bool operator==(const ScalarsAt&) const = default;
+  };
+  /// Computes the scalars of the update (the norm, the weight where nobody knows it yet, and whether the step may
+  /// change the state) from the sums of the shards. When it returns, the copy of the numbers to the host has been
+  /// requested.
+  void judge(Asked asked, GradientNorm& norm, std::byte* gradient, std::byte* scalars, const ScalarsAt& at,
+             Workers& workers);
   /// The oldest step, when its numbers have arrived. Throws the error of a kernel; then it stays the oldest.
   [[nodiscard]] const Asked& oldest();
   /// Whether it changed the state.
@@ -60,20 +67,28 @@ class LateSteps {
   void drop();
 
  private:
-  void plan(const BatchPrograms& programs, const GradientNorm& norm);
+  /// What the program of a judgement depends on.
+  struct Form {
+    std::int64_t shards;
+    std::size_t each;  // bytes of the numbers of one shard
+    DType loss, weight;
+    std::optional<double> known, last_known;  // weights of a shard
+    bool divides;                             // by the weight that is found
+    ScalarsAt at;
+    [[nodiscard]] bool operator==(const Form&) const = default;
+  };
+  [[nodiscard]] static Form form_of(const Asked& asked, const ScalarsAt& at);
+  void plan(const Form& form, const GradientNorm& norm);
   void let_go_on();
 
   Device& device_;
   std::deque<Asked> asked_;
-  std::int64_t shards_ = 0;    // number of shards that the program is planned for
-  std::size_t each_ = 0;       // bytes of the numbers of one shard
-  std::optional<DType> loss_;  // dtype of the losses
+  std::optional<Form> form_;
   std::optional<Program> program_;
   Program::Calls calls_;
-  Block numbers_, arena_, held_;  // held_: whether steps are held, and the divisor of the gradient
-  double divisor_ = 0;            // the divisor that the device has
+  Block numbers_, arena_, held_;   // held_: whether steps are held, and the divisor of the gradient
+  std::optional<double> divisor_;  // that the device has
   std::size_t bytes_ = 0, norm_at_in_numbers_ = 0;
-  std::size_t norm_at_ = 0, go_at_ = 0;  // their places in the scalars of the update
 };
 
 }  // namespace thalweg

@@ -72,8 +72,11 @@ class ShardProgram {
   [[nodiscard]] std::optional<double> known_weight(std::size_t objective) const {
     return losses_[objective] ? losses_[objective]->known_weight : std::nullopt;
   }
-  /// The dtype in which the loss of an objective is written.
+  /// Whether the data has what the loss of an objective needs.
+  [[nodiscard]] bool has_loss(std::size_t objective) const { return losses_[objective].has_value(); }
+  /// The dtypes in which the loss of an objective and its weight are written.
   [[nodiscard]] DType loss_dtype(std::size_t objective) const { return losses_[objective]->sum; }
+  [[nodiscard]] DType weight_dtype(std::size_t objective) const { return losses_[objective]->weight; }
   /// The names of the reports of a batch besides the loss.
   [[nodiscard]] const std::vector<std::string>& reports() const { return reports_; }
   /// Numbers besides the gradients: of each objective the loss and its weight, and of each report the sum over the

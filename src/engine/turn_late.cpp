@@ -9,12 +9,26 @@
 
 namespace thalweg {
 
-bool Engine::can_be_late(const BatchPrograms& programs, const Turn& turn) const {
+namespace {
+
+/// What divides the gradient of a batch, where it does not depend on what the device finds.
+std::optional<double> known_divisor(const BatchPrograms& programs, std::int64_t rows,
+                                    std::optional<double> row_weight) {
+  if (row_weight) return static_cast<double>(rows) * *row_weight;
+  const auto weight = programs.whole->known_weight(0), last = programs.last->known_weight(0);
+  if (!weight || !last) return std::nullopt;
+  return *weight * static_cast<double>(programs.shards - 1) + *last;
+}
+
+}  // namespace
+
+bool Engine::can_be_late(const BatchPrograms& programs) const {
   if (!far_ || size() != 1 || watches_layers_) return false;
   const Member& o = objectives_.front();
-  const auto weight = programs.whole->known_weight(0), last = programs.last->known_weight(0);
-  const bool counts = weight && last && *weight > 0 && *last > 0;
-  return counts && o.name.empty() && o.updater.program().go >= 0 && (turn.row_weights.empty() || !turn.row_weights[0]);
+  const auto may_count = [](const ShardProgram* program) {
+    return program->has_loss(0) && program->known_weight(0).value_or(1) > 0;
+  };
+  return may_count(programs.whole) && may_count(programs.last) && o.name.empty() && o.updater.program().go >= 0;
 }
 
 void Engine::turn_late(State& state, const RowSelection& batch, const Turn& turn, std::vector<StepReport>& arrived) {
@@ -24,7 +38,7 @@ void Engine::turn_late(State& state, const RowSelection& batch, const Turn& turn
       far_ && !asks_ && !owns_steps_ && rows > 0 && batch.whole == 0 && !objectives_.front().declared.empty();
   if (may_be && !is_prepared(state)) prepare(state);
   const BatchPrograms* programs = may_be ? &programs_.for_batch(state, step_, batch, turn.shard_size) : nullptr;
-  if (programs == nullptr || !can_be_late(*programs, turn)) {
+  if (programs == nullptr || !can_be_late(*programs)) {
     await(state, arrived);
     arrived.push_back(this->turn(state, batch, turn));
     return;
@@ -37,8 +51,8 @@ void Engine::turn_late(State& state, const RowSelection& batch, const Turn& turn
   asked.programs = *programs;
   asked.total = progress.total;
   asked.lr = optimizer(0).lr * optimizer(0).schedule.factor(progress);
-  asked.divisor =
-      *programs->whole->known_weight(0) * static_cast<double>(programs->shards - 1) + *programs->last->known_weight(0);
+  if (!turn.row_weights.empty()) asked.row_weight = turn.row_weights[0];
+  asked.divisor = known_divisor(*programs, rows, asked.row_weight);
   start_late(state, std::move(asked));
   if (late_->is_full()) arrive(state, arrived);
 }
@@ -54,19 +68,22 @@ void Engine::start_late(State& state, LateSteps::Asked asked) {
   Sums sums{nullptr, nullptr, sums_there_->start(state, asked.batch(), programs, step_, numbers, workers)};
   sums.gradient = sums.lent.data();
   StepNumbers next{.step = o.updater.steps(state) + 1 - o.updater.skipped(state),
-                   .weight = asked.divisor,
-                   .gradient_norm = 0,  // which the device finds
+                   .weight = asked.divisor.value_or(1),  // otherwise the device finds it, as it does the norm
+                   .gradient_norm = 0,
                    .lr = asked.lr,
                    .seed = state.seed};
   if (o.sets_momentum)
     next.momentum = optimizer(0).schedule.momentum(asked.progress.value_or(Progress{.step = o.updater.steps(state)}));
   std::byte* const scalars = o.updater.scalars_of(next);
-  const auto go_at = static_cast<std::size_t>(o.updater.program().go) * sizeof(double);
+  constexpr std::int64_t word = sizeof(double);
+  const LateSteps::ScalarsAt at{.norm = scalar_gradient_norm * word,
+                                .inverse_weight = scalar_inverse_weight * word,
+                                .go = o.updater.program().go * word};
   std::byte* const gradient = gradient_of(0, sums, state);
-  late_->judge(std::move(asked), *o.norm, gradient, scalars, scalar_gradient_norm * sizeof(double), go_at, workers);
+  late_->judge(std::move(asked), *o.norm, gradient, scalars, at, workers);
   o.updater.run(state, gradient, scalars, workers);
   if (!programs.whole->movements().empty())
-    sums_there_->move_statistics(state, programs, step_, rows, sums.gradient, workers, scalars + go_at);
+    sums_there_->move_statistics(state, programs, step_, rows, sums.gradient, workers, scalars + at.go);
   give_back(std::move(sums));
 }
 
@@ -91,7 +108,7 @@ void Engine::take_again(State& state, std::vector<StepReport>& arrived) {
   for (const LateSteps::Asked& asked : late_->take_back()) {
     state.step = asked.step;
     const std::span<const Progress> progress(asked.progress ? &*asked.progress : nullptr, asked.progress ? 1 : 0);
-    arrived.push_back(turn(state, asked.batch(), {progress, asked.shard_size, {}}));
+    arrived.push_back(turn(state, asked.batch(), {progress, asked.shard_size, std::span(&asked.row_weight, 1)}));
   }
   state.step = next;
 }
@@ -106,7 +123,7 @@ StepReport Engine::report_of(const LateSteps::Asked& asked) {
   report.step = asked.step + 1, report.samples = rows, report.total_steps = asked.total;
   report.loss = sums[0] / sums[1], report.lr = asked.lr;
   report.weight = programs.whole->is_mean(0) ? static_cast<double>(rows) : sums[1];
-  report.gradient_norm = std::sqrt(objectives_.front().norm->total(raw + norm_at)) / asked.divisor;
+  report.gradient_norm = std::sqrt(objectives_.front().norm->total(raw + norm_at)) / asked.divisor.value_or(sums[1]);
   const std::vector<std::string>& reports = programs.whole->reports();
   for (std::size_t i = 0; i < reports.size(); ++i)
     report.metrics.emplace_back(

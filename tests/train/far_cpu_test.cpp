@@ -385,6 +385,44 @@ TEST_F(FarTraining, AStepDoesNotWaitForItsResults) {
   EXPECT_EQ(late, watched);
 }
 
+/// Rows with weights of their own, one batch of which counts nothing, and weights that only the step finds out.
+TEST_F(FarTraining, AWeightedStepDoesNotWaitForItsNumbers) {
+  Dataset weighted = rows_of({3}, 60, 0);
+  weighted.set("target", random_normal({60, 1}, 8));
+  Dataset plain = weighted;
+  Tensor weights = random_uniform({60}, 0, 3, 9);
+  for (std::int64_t i = 20; i < 25; ++i) weights.set(i, 0);
+  weighted.set("weight", weights);
+  const Objective by_parameters = [](Scope s, const Batch& b) {
+    const Var trust = exp(sum(b["input"] * s.parameter("trust", {3}, {.initializer = init::normal(0.5)}), -1));
+    const Var error = mean(square(nn::dense(s / "out", b["input"], 1) - b["target"]), -1);
+    return Loss(sum(trust * error), sum(trust));
+  };
+  const Optimizer optimizer = optim::adamw({.lr = 1e-2, .clip_norm = 0.5});
+  const auto fit = [&](bool is_by_row, History& history) {
+    Trainer trainer =
+        is_by_row ? Trainer(nn::linear(1), loss::mse, optimizer, 1) : Trainer(by_parameters, optimizer, 1);
+    history =
+        trainer.fit(is_by_row ? weighted : plain, {.epochs = 4, .batch_size = 5, .shard_size = 2, .shuffle = false});
+    return trainer.state();
+  };
+  for (const bool is_by_row : {true, false}) {
+    History here, there;
+    const State wanted = fit(is_by_row, here);
+    const ChosenDevice chosen(far_);
+    const std::size_t before = far_.waits();
+    const State state = fit(is_by_row, there);
+    EXPECT_LT(far_.waits() - before, 85U);  // of 48 steps, which would wait twice each
+    expect_same(state, wanted);
+    ASSERT_EQ(there.steps.size(), here.steps.size());
+    for (std::size_t i = 0; i < here.steps.size(); ++i) {
+      const StepReport &a = there.steps[i], &b = here.steps[i];
+      EXPECT_EQ(std::tuple(a.step, a.loss, a.weight, a.gradient_norm),
+                std::tuple(b.step, b.loss, b.weight, b.gradient_norm));
+    }
+  }
+}
+
 /// on_step is called for every step before a failure, also for those whose late reports had not arrived.
 TEST_F(FarTraining, StepsBeforeAFailureAreReported) {
   Dataset data = two_moons(320);
