@@ -181,7 +181,9 @@ class Emitter {
     return fmt::format("  [[maybe_unused]] {0}* {1} = ({0}*)p[{2}];\n", type, name, index);
   }
 
+  /// A kernel of no blocks, where there are no elements, is left out: a GPU refuses to launch it.
   void add_kernel(const std::string& name, std::int64_t blocks, int threads, const std::string& body) {
+    if (blocks == 0) return;
     out_.text += fmt::format("TW_KERNEL({}) {}(TW_ADDRESSES({}) p) {{\n{}{}{}}}\n", threads, name,
                              out_.inputs + out_.outputs + 1, is_short_ ? short_index : "", addresses(), body);
     out_.launches.push_back({name, blocks, threads});

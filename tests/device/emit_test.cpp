@@ -116,6 +116,20 @@ TEST(EmittedText, OfRandomGraphsAgreesWithTheTiles) {
   EXPECT_GE(exact, 90);
 }
 
+/// 64-bit divisions would take longer than the memory that they find the way in.
+TEST(EmittedText, WithoutElementsIsNoKernel) {
+  EXPECT_TRUE(emit_copy(View::dense({0, 3}), f32, "k").launches.empty());
+  TileProgram rows;
+  rows.dtype = f32;
+  rows.reduced = 3;
+  rows.loads.push_back({0, View::dense({0, 3}), f32});
+  rows.reductions.push_back({find_reducer("sum"), 0, 0});
+  rows.outer = 0;
+  EXPECT_TRUE(emit_tiles(rows, "k").launches.empty());
+  rows.outer = 3, rows.reduced = 0;  // its sums are zeros
+  rows.loads[0].view = View::dense({3, 0});
+  EXPECT_EQ(emit_tiles(rows, "k").launches.size(), 1U);
+}
 /// 64-bit divisions for the index calculation would take longer than the memory accesses.
 TEST(EmittedText, Uses32BitIndicesIfTheyAreLargeEnough) {
   const auto is_short = [](const EmittedKernel& kernel) {
