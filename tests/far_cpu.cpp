@@ -268,10 +268,13 @@ Device* gpu_of_all_tests() {
 struct ChosenForAllTests {
   ChosenForAllTests() {
     if (FarCpu* far = far_cpu_of_all_tests()) chosen.emplace(*far);
-    if (Device* gpu = gpu_of_all_tests()) chosen.emplace(*gpu);
+    if (gpu != nullptr) chosen.emplace(*gpu);
   }
+  Device* gpu = gpu_of_all_tests();
   std::optional<ChosenDevice> chosen;
 } chosen_for_all_tests;
 }  // namespace
+
+bool is_on_a_gpu() { return chosen_for_all_tests.gpu != nullptr; }
 
 }  // namespace thalweg::testing

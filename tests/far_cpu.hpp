@@ -79,4 +79,8 @@ class FarCpu : public Device {
 /// The far CPU of this process if THALWEG_TEST_DEVICE=far chooses it for all tests of the program; otherwise null.
 [[nodiscard]] FarCpu* far_cpu_of_all_tests();
 
+/// Whether THALWEG_TEST_DEVICE chooses a GPU for all tests of a program: its numbers in f32 have no denormals, its
+/// functions are those of its compiler, and products of other shapes may add in another order.
+[[nodiscard]] bool is_on_a_gpu();
+
 }  // namespace thalweg::testing

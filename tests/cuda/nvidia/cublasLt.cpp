@@ -109,6 +109,19 @@ bool is_aligned(const void* address, std::uint64_t bytes) {
   return reinterpret_cast<std::uintptr_t>(address) % bytes == 0;
 }
 
+/// A sum as an algorithm of the library adds it: in the type of the sum, in several parts.
+template <class T, class Term>
+double sum_in_parts(std::int64_t k, std::int64_t parts, const Term& term) {
+  T total = 0;
+  for (std::int64_t part = 0; part < parts; ++part) {
+    T sum = 0;
+    for (std::int64_t p = part; p < k; p += parts) sum += static_cast<T>(term(p));
+    total += sum;
+  }
+  return static_cast<double>(total);
+}
+
+/// Columns first. Products of other sizes, or of factors that lie otherwise, are added in another order: the library
 /// d = alpha op(a) op(b) for column-major matrices; the sum is in the order of k.
 void multiply(const Operation& operation, const Layout& a, const Layout& b, const Layout& d, double alpha,
               const std::byte* from_a, const std::byte* from_b, std::byte* to) {
@@ -119,14 +132,16 @@ void multiply(const Operation& operation, const Layout& a, const Layout& b, cons
     return tf32 ? thalweg::nvidia::to_tf32(value) : value;
   };
   const auto k = static_cast<std::int64_t>(ta ? a.rows : a.columns);
+  const auto parts = static_cast<std::int64_t>(1 + (d.rows + d.columns + (ta ? 1 : 0) + (tb ? 2 : 0)) % 4);
   for (std::int64_t q = 0; q < d.batch; ++q) {
     for (std::int64_t j = 0; j < static_cast<std::int64_t>(d.columns); ++j) {
       for (std::int64_t i = 0; i < static_cast<std::int64_t>(d.rows); ++i) {
-        double total = 0;
-        for (std::int64_t p = 0; p < k; ++p) {
-          total += (ta ? element(from_a, a, q, p, i) : element(from_a, a, q, i, p)) *
-                   (tb ? element(from_b, b, q, j, p) : element(from_b, b, q, p, j));
-        }
+        const auto term = [&](std::int64_t p) {
+          return (ta ? element(from_a, a, q, p, i) : element(from_a, a, q, i, p)) *
+                 (tb ? element(from_b, b, q, j, p) : element(from_b, b, q, p, j));
+        };
+        const double total =
+            is_f64(operation) ? sum_in_parts<double>(k, parts, term) : sum_in_parts<float>(k, parts, term);
         thalweg::nvidia::write(to, type_of(d.type), q * d.stride + j * d.leading + i, alpha * total);
       }
     }

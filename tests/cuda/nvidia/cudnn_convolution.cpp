@@ -97,6 +97,8 @@ struct Work {
   Tensor image, filter, value;
 };
 
+/// Each term of the sum that the three have in common is added to that one of them which is open, in the type of the
+/// sum S. Sizes decide the order, as they decide the engine of the real library.
 /// Computes one of image, filter and value from the other two: all three convolutions sum the same products of two.
 void convolve(const Work& work) {
   const bool opens_value = work.type == CUDNN_BACKEND_OPERATION_CONVOLUTION_FORWARD_DESCRIPTOR;
@@ -108,9 +110,14 @@ void convolve(const Work& work) {
     const double value = nvidia::read(from, type, place);
     return work.tf32 && type == Type::f32 ? to_tf32(value) : value;
   };
-  std::vector<double> sums(static_cast<std::size_t>(open.elements()));
+  std::vector<S> sums(static_cast<std::size_t>(open.elements()));
+  const auto add = [&sums](std::int64_t place, double term) {
+    sums[static_cast<std::size_t>(place)] += static_cast<S>(term);
+  };
+  const bool from_the_end = (x.sizes[0] + x.sizes[1] + y.sizes[1] + y.sizes[2]) % 2 != 0;
   const std::int64_t in = f.sizes[1], out = f.sizes[0] / (x.sizes[1] / in);
-  for (std::int64_t n = 0; n < y.sizes[0]; ++n) {
+  for (std::int64_t nth = 0; nth < y.sizes[0]; ++nth) {
+    const std::int64_t n = from_the_end ? y.sizes[0] - 1 - nth : nth;
     for (std::int64_t o = 0; o < y.sizes[1]; ++o) {
       for (std::int64_t i = 0; i < y.sizes[2]; ++i) {
         for (std::int64_t j = 0; j < y.sizes[3]; ++j) {
@@ -119,15 +126,16 @@ void convolve(const Work& work) {
               const std::int64_t row = i * work.stride[0] - work.before[0] + u * work.dilation[0],
                                  column = j * work.stride[1] - work.before[1] + v * work.dilation[1];
               if (row < 0 || row >= x.sizes[2] || column < 0 || column >= x.sizes[3]) continue;
-              for (std::int64_t c = 0; c < in; ++c) {
+              for (std::int64_t cth = 0; cth < in; ++cth) {
+                const std::int64_t c = from_the_end ? in - 1 - cth : cth;
                 const std::int64_t in_x = x.place(n, o / out * in + c, row, column), in_f = f.place(o, c, u, v),
                                    in_y = y.place(n, o, i, j);
                 if (opens_value) {
-                  sums[static_cast<std::size_t>(in_y)] += read(at_x, x.type, in_x) * read(at_f, f.type, in_f);
+                  add(in_y, read(at_x, x.type, in_x) * read(at_f, f.type, in_f));
                 } else if (opens_image) {
-                  sums[static_cast<std::size_t>(in_x)] += read(at_y, y.type, in_y) * read(at_f, f.type, in_f);
+                  add(in_x, read(at_y, y.type, in_y) * read(at_f, f.type, in_f));
                 } else {
-                  sums[static_cast<std::size_t>(in_f)] += read(at_x, x.type, in_x) * read(at_y, y.type, in_y);
+                  add(in_f, read(at_x, x.type, in_x) * read(at_y, y.type, in_y));
                 }
               }
             }
@@ -137,7 +145,16 @@ void convolve(const Work& work) {
     }
   }
   std::byte* to = opens_value ? at_y : opens_image ? at_x : at_f;
-  for (std::size_t i = 0; i < sums.size(); ++i) nvidia::write(to, open.type, static_cast<std::int64_t>(i), sums[i]);
+  for (std::size_t i = 0; i < sums.size(); ++i)
+    nvidia::write(to, open.type, static_cast<std::int64_t>(i), static_cast<double>(sums[i]));
+}
+
+void convolve(const Work& work) {
+  if (work.image.type == Type::f64) {
+    convolve_in<double>(work);
+  } else {
+    convolve_in<float>(work);
+  }
 }
 
 Tensor tensor_of(const Descriptor& d, const Descriptor& pack) {
