@@ -221,5 +221,22 @@ TEST_F(FarCpuPrograms, OfFunctionsOnTensorsRunOnTheDevice) {
   EXPECT_GT(far_.kernels(), before + 1);
 }
 
+/// As on a GPU, whose library chooses an algorithm by the sizes: not the bits of this CPU, and the same each time.
+TEST(RoughFarCpu, ProductsOfSomeShapesHaveOtherLastDigits) {
+  FarCpu rough(true);
+  const auto product = [](std::int64_t rows) {
+    return evaluate([](const std::vector<Var>& x) { return std::vector<Var>{matmul(x[0], x[1])}; },
+                    {random_normal({rows, 5}, 1), random_normal({5, 4}, 2)})[0];
+  };
+  const auto there = [&](std::int64_t rows) {
+    const ChosenDevice chosen(rough);
+    return product(rows);
+  };
+  EXPECT_TRUE(same_bits(there(4), product(4)));
+  EXPECT_FALSE(same_bits(there(3), product(3)));
+  EXPECT_LE(distance(there(3), product(3)), 2e-7);
+  EXPECT_TRUE(same_bits(there(3), there(3)));
+}
+
 }  // namespace
 }  // namespace thalweg

