@@ -79,8 +79,8 @@ class FarCpu : public Device {
   std::thread thread_;
 };
 
-/// The far CPU of this process, where THALWEG_TEST_DEVICE=far (or rough) chooses it for all tests of a program; else
-/// The far CPU of this process if THALWEG_TEST_DEVICE=far chooses it for all tests of the program; otherwise null.
+/// The far CPU of this process if THALWEG_TEST_DEVICE=far (or rough) chooses it for all tests of the program; otherwise
+/// null.
 [[nodiscard]] FarCpu* far_cpu_of_all_tests();
 
 /// Whether THALWEG_TEST_DEVICE chooses a GPU for all tests of a program, or the rough far CPU, which is like one:

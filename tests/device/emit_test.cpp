@@ -116,7 +116,6 @@ TEST(EmittedText, OfRandomGraphsAgreesWithTheTiles) {
   EXPECT_GE(exact, 90);
 }
 
-/// 64-bit divisions would take longer than the memory that they find the way in.
 TEST(EmittedText, WithoutElementsIsNoKernel) {
   EXPECT_TRUE(emit_copy(View::dense({0, 3}), f32, "k").launches.empty());
   TileProgram rows;
@@ -130,6 +129,7 @@ TEST(EmittedText, WithoutElementsIsNoKernel) {
   rows.loads[0].view = View::dense({3, 0});
   EXPECT_EQ(emit_tiles(rows, "k").launches.size(), 1U);
 }
+
 /// 64-bit divisions for the index calculation would take longer than the memory accesses.
 TEST(EmittedText, Uses32BitIndicesIfTheyAreLargeEnough) {
   const auto is_short = [](const EmittedKernel& kernel) {

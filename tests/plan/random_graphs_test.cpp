@@ -132,8 +132,8 @@ std::vector<std::vector<Tensor>> run_again(const Trace& trace, const std::vector
   return results;
 }
 
-TEST(RandomGraphs, CallsThatAreKeptChangeNoBit) {
 TEST(RandomGraphs, CachedCallsChangeNoBit) {
+  const ChosenDevice here(this_cpu());
   for (std::uint64_t seed = 0; seed < 150; ++seed) {
     for (DType dtype : {f32, f64}) {
       const std::int64_t columns = seed % 10 == 0 ? 700 : 6;  // more than a tile, or much less

@@ -97,10 +97,10 @@ struct Work {
   Tensor image, filter, value;
 };
 
-/// Each term of the sum that the three have in common is added to that one of them which is open, in the type of the
-/// sum S. Sizes decide the order, as they decide the engine of the real library.
-/// Computes one of image, filter and value from the other two: all three convolutions sum the same products of two.
-void convolve(const Work& work) {
+/// Computes one of image, filter and value from the other two: all three convolutions sum the same products of two. S is
+/// the type of the sum. Its order depends on the sizes, because the real library chooses its engine by them.
+template <class S>
+void convolve_in(const Work& work) {
   const bool opens_value = work.type == CUDNN_BACKEND_OPERATION_CONVOLUTION_FORWARD_DESCRIPTOR;
   const bool opens_image = work.type == CUDNN_BACKEND_OPERATION_CONVOLUTION_BACKWARD_DATA_DESCRIPTOR;
   const Tensor &x = work.image, &f = work.filter, &y = work.value;
