@@ -1,6 +1,7 @@
 #include "engine/evaluate.hpp"
 
 #include <algorithm>
+#include <exception>
 #include <numeric>
 
 #include "core/error.hpp"
@@ -122,6 +123,31 @@ LossSum Evaluator::operator()(const State& state, const Dataset& data, Tensor& p
   return ended();
 }
 
+namespace {
+
+/// Shards whose results a device may still owe: those are in pinned memory of the host.
+constexpr std::int64_t most_asked = 8;
+
+/// What was asked of a device last. Where an error ends the evaluation, the results come before their places go.
+struct Asked {
+  Device* device;
+  Mark last = {};
+
+  explicit Asked(Device* its_device) : device(its_device) {}
+  Asked(const Asked&) = delete;
+  Asked& operator=(const Asked&) = delete;
+  ~Asked() {
+    if (!device || std::uncaught_exceptions() == 0) return;
+    try {
+      device->wait(last);
+    } catch (...) {  // the first error is the one that is told
+      return;
+    }
+  }
+};
+
+}  // namespace
+
 void Evaluator::add(LossSum& total, const State& state, const Part& part, std::int64_t size, BlockPool& pool,
                     Workers& workers) {
   const std::int64_t rows = part.rows.rows();
@@ -131,6 +157,7 @@ void Evaluator::add(LossSum& total, const State& state, const Part& part, std::i
   const Pass& last = pass_for(rows - (shards - 1) * size, part.rows, *state.layout);
   const std::size_t shard_bytes = whole.has_prediction ? whole.prediction().bytes() : 0, each = whole.numbers();
   std::vector<double> sums(each * static_cast<std::size_t>(shards));
+  Asked asked{far_};
   const auto run = [&](std::int64_t i) {
     const Pass& pass = i + 1 < shards ? whole : last;
     const auto shard = static_cast<std::size_t>(i);
@@ -145,13 +172,18 @@ void Evaluator::add(LossSum& total, const State& state, const Part& part, std::i
     if (pass.sum) outputs.push_back(number(0));
     if (pass.weight) outputs.push_back(number(1));
     for (std::size_t k = 2; k < each; ++k) outputs.push_back(number(k));
-    if (far_) return run_there(pass, state, part, i * size, outputs, pool, workers);
+    if (far_) {
+      asked.last = start_there(pass, state, part, i * size, outputs, pool, workers);
+      if ((i + 1) % most_asked == 0) far_->wait(asked.last);
+      return;
+    }
     const auto memory = pool.take(pass.program->memory_bytes());
     pass.program->run(columns, state.parameters, outputs, memory.data(), workers,
                       {.seed = state.seed, .begin = part.begin + i * size});
   };
   if (far_) {  // one after another, as the device runs them
     for (std::int64_t i = 0; i < shards; ++i) run(i);
+    far_->wait(asked.last);
   } else {
     workers.run(shards, run);
   }
@@ -163,8 +195,8 @@ void Evaluator::add(LossSum& total, const State& state, const Part& part, std::i
   }
 }
 
-void Evaluator::run_there(const Pass& pass, const State& state, const Part& part, std::int64_t begin,
-                          std::span<std::byte* const> outputs, BlockPool& pool, Workers& workers) const {
+Mark Evaluator::start_there(const Pass& pass, const State& state, const Part& part, std::int64_t begin,
+                            std::span<std::byte* const> outputs, BlockPool& pool, Workers& workers) const {
   std::vector<std::span<const std::byte>> columns;
   for (std::size_t c = 0; c < pass.columns.size(); ++c) {
     const std::size_t row_bytes = pass.columns[c].row.bytes();
@@ -173,8 +205,8 @@ void Evaluator::run_there(const Pass& pass, const State& state, const Part& part
   }
   std::vector<std::span<std::byte>> written;
   for (std::size_t i = 0; i < outputs.size(); ++i) written.emplace_back(outputs[i], pass.program->output(i).bytes());
-  pass.program->run_there(columns, state.parameters, written, pool, workers,
-                          {.seed = state.seed, .begin = part.begin + begin});
+  return pass.program->start_there(columns, state.parameters, written, pool, workers,
+                                   {.seed = state.seed, .begin = part.begin + begin});
 }
 
 }  // namespace thalweg

@@ -58,9 +58,9 @@ class Evaluator {
   /// Adds the results of these rows, in shards of at most `size` rows; reports as sums.
   void add(LossSum& total, const State& state, const Part& part, std::int64_t size, BlockPool& pool, Workers& workers);
 
-  /// A shard in `outputs`, from its place in the data on.
-  void run_there(const Pass& pass, const State& state, const Part& part, std::int64_t begin,
-                 std::span<std::byte* const> outputs, BlockPool& pool, Workers& workers) const;
+  /// A shard from its place in the data on, whose results are in `outputs` when the device's `wait` returns.
+  [[nodiscard]] Mark start_there(const Pass& pass, const State& state, const Part& part, std::int64_t begin,
+                                 std::span<std::byte* const> outputs, BlockPool& pool, Workers& workers) const;
 
   EvaluationFunction function_;
   Device* far_;

@@ -54,9 +54,9 @@ void ForwardProgram::run(std::span<const std::byte* const> inputs, const Tensor&
   program_.run(bases, memory, workers);
 }
 
-void ForwardProgram::run_there(std::span<const std::span<const std::byte>> inputs, const Tensor& parameters,
-                               std::span<const std::span<std::byte>> outputs, BlockPool& pool, Workers& workers,
-                               const Draws& draws) const {
+Mark ForwardProgram::start_there(std::span<const std::span<const std::byte>> inputs, const Tensor& parameters,
+                                 std::span<const std::span<std::byte>> outputs, BlockPool& pool, Workers& workers,
+                                 const Draws& draws) const {
   Device& device = *program_.far();
   const auto aligned = [&](std::size_t bytes) {
     return (bytes + device.alignment() - 1) / device.alignment() * device.alignment();
@@ -83,7 +83,13 @@ void ForwardProgram::run_there(std::span<const std::span<const std::byte>> input
   Mark last;
   for (std::size_t i = 0; i < outputs.size(); ++i)
     last = device.read(outputs[i].data(), memory.data() + written[i], outputs[i].size());
-  device.wait(last);
+  return last;  // the block goes back to the pool at once: its next user comes later in the device's order
+}
+
+void ForwardProgram::run_there(std::span<const std::span<const std::byte>> inputs, const Tensor& parameters,
+                               std::span<const std::span<std::byte>> outputs, BlockPool& pool, Workers& workers,
+                               const Draws& draws) const {
+  program_.far()->wait(start_there(inputs, parameters, outputs, pool, workers, draws));
 }
 
 }  // namespace thalweg

@@ -36,7 +36,12 @@ class ForwardProgram {
   void run(std::span<const std::byte* const> inputs, const Tensor& parameters, std::span<std::byte* const> outputs,
            std::byte* memory, Workers& workers, const Draws& draws = {}) const;
   /// The same on a device other than this CPU, for inputs and outputs in host memory; each output has its own memory.
-  /// `pool` has the device's memory. Returns when the outputs are in host memory.
+  /// `pool` has the device's memory. The outputs are in host memory, which must exist until then, when the device's
+  /// `wait` returns for the mark.
+  [[nodiscard]] Mark start_there(std::span<const std::span<const std::byte>> inputs, const Tensor& parameters,
+                                 std::span<const std::span<std::byte>> outputs, BlockPool& pool, Workers& workers,
+                                 const Draws& draws = {}) const;
+  /// The same, and waits.
   void run_there(std::span<const std::span<const std::byte>> inputs, const Tensor& parameters,
                  std::span<const std::span<std::byte>> outputs, BlockPool& pool, Workers& workers,
                  const Draws& draws = {}) const;

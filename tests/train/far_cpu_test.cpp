@@ -423,6 +423,21 @@ TEST_F(FarTraining, AWeightedStepDoesNotWaitForItsNumbers) {
   }
 }
 
+/// Shards of a set follow one another on the device: the host waits for several of them at once.
+TEST_F(FarTraining, AnEvaluationDoesNotWaitForEachShard) {
+  const Dataset data = two_moons(30000);
+  Trainer here = moons_trainer();
+  (void)here.fit(data.slice(0, 64), {.steps = 3, .batch_size = 32});
+  const Evaluation wanted = here.evaluate(data);
+  const ChosenDevice chosen(far_);
+  Trainer there = moons_trainer();
+  (void)there.fit(data.slice(0, 64), {.steps = 3, .batch_size = 32});
+  const std::size_t waits = far_.waits(), kernels = far_.kernels();
+  EXPECT_EQ(there.evaluate(data).metrics, wanted.metrics);
+  EXPECT_GT(far_.kernels() - kernels, 100U);
+  EXPECT_LT(far_.waits() - waits, 20U);
+}
+
 /// on_step is called for every step before a failure, also for those whose late reports had not arrived.
 TEST_F(FarTraining, StepsBeforeAFailureAreReported) {
   Dataset data = two_moons(320);
