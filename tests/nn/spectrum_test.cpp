@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "evaluate.hpp"
+#include "far_cpu.hpp"
 #include "reference_file.hpp"
 #include "thalweg/error.hpp"
 #include "thalweg/ops.hpp"
@@ -55,6 +56,7 @@ TEST(Spectrum, LogMelMatchesSciPy) {
           {sound_of(item.at("count")).to(dtype)})[0];
     };
     const Tensor wide = run(f64), narrow = run(f32);
+    const double quiet = testing::is_on_a_gpu() ? 5e-2 : 1e-2;  // of a quiet band few digits are left
     ASSERT_EQ(wide.size(), std::ssize(item.at("values")));
     for (std::int64_t i = 0; i < wide.size(); ++i) {
       const double wanted = item.at("values")[static_cast<std::size_t>(i)];
