@@ -121,8 +121,8 @@ double sum_in_parts(std::int64_t k, std::int64_t parts, const Term& term) {
   return static_cast<double>(total);
 }
 
-/// d = alpha op(a) op(b) for column-major matrices. The order of the sum depends on sizes and transposition, because the
-/// library chooses its algorithm by them.
+/// d = alpha op(a) op(b) for column-major matrices. The order of the sum depends on sizes and transposition, because
+/// the library chooses its algorithm by them.
 void multiply(const Operation& operation, const Layout& a, const Layout& b, const Layout& d, double alpha,
               const std::byte* from_a, const std::byte* from_b, std::byte* to) {
   const bool ta = operation.transpose_a == CUBLAS_OP_T, tb = operation.transpose_b == CUBLAS_OP_T;
