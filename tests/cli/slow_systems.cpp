@@ -7,12 +7,16 @@ namespace {
 
 class SlowSystems : public CommandTest {
  protected:
+  /// Where the run of an example is kept: each is trained once by a build, for all tests that need it.
+  [[nodiscard]] static std::string kept(const std::string& example) {
+    return (std::filesystem::path(command()).parent_path() / "slow_runs" / example).string();
+  }
   /// Trains an example, and returns the metrics that `thalweg evaluate` prints.
   [[nodiscard]] nlohmann::json figures_of(const std::string& example, const std::string& more = "") const {
-    const Ran trained = run("train " + std::string(source_folder()) + "/examples/" + example +
-                            ".toml --quiet --threads 2 --out " + example + " " + more);
-    EXPECT_EQ(trained.code, 0) << trained.err;
-    return run("evaluate " + example + " --json").json();
+    const Ran ran = shell(std::string(source_folder()) + "/tests/kept_run " + kept(example) + " " + command() + " " +
+                          source_folder() + "/examples/" + example + ".toml " + more);
+    EXPECT_EQ(ran.code, 0) << ran.err;
+    return ran.json();
   }
   /// The same metric of a baseline.
   [[nodiscard]] static double of_baseline(const nlohmann::json& figures, const std::string& name,
@@ -58,7 +62,7 @@ TEST_F(SlowSystems, DiffusionComesNearerThanTheGanInFiftySteps) {
 
 TEST_F(SlowSystems, DiffusionOfCodesComesNearerThanTheAutoencoderAlone) {
   const nlohmann::json pixels = figures_of("diffusion"), autoencoder = figures_of("vae_grid"),
-                       diffusion = figures_of("latent_diffusion", "--set system.latent=vae_grid");
+                       diffusion = figures_of("latent_diffusion", "--set system.latent=" + kept("vae_grid"));
   RecordProperty("frechet distance of pixels", std::to_string(pixels.at("frechet distance").get<double>()));
   RecordProperty("frechet distance of codes", std::to_string(diffusion.at("frechet distance").get<double>()));
   EXPECT_LT(diffusion.at("frechet distance").get<double>(), autoencoder.at("frechet distance").get<double>());
@@ -90,20 +94,16 @@ TEST_F(SlowSystems, FacesAreTranslatedToTheOtherDesign) {
 }
 
 TEST_F(SlowSystems, MadeClothesAreToldFromRealOnes) {
-  for (const std::string kind : {"gan", "vae"}) {
-    const Ran trained =
-        run("train " + std::string(source_folder()) + "/examples/" + kind + ".toml --quiet --threads 2 --out " + kind);
-    ASSERT_EQ(trained.code, 0) << trained.err;
-  }
+  for (const char* generator : {"gan", "vae"}) (void)figures_of(generator);
   const auto place = [&](const std::string& key, const std::string& images) {
     return "--set data." + key + "='{ images = \"/usr/share/datasets/fashion-mnist/" + images + "\", made = \"" +
-           path("gan").string() + "\" }' ";
+           kept("gan") + "\" }' ";
   };
   const nlohmann::json own =
       figures_of("detector", place("train", "train-images-idx3-ubyte.gz") + place("test", "t10k-images-idx3-ubyte.gz"));
   EXPECT_GE(own.at("auc").get<double>(), 0.95);
   EXPECT_EQ(own.at("rows"), 10'000);
-  const Ran unseen = run("evaluate detector --data vae --json");
+  const Ran unseen = run("evaluate " + kept("detector") + " --data " + kept("vae") + " --json");
   ASSERT_EQ(unseen.code, 0) << unseen.err;
   RecordProperty("auc of the unseen autoencoder", std::to_string(unseen.json().at("auc").get<double>()));
 }
