@@ -291,6 +291,13 @@ TEST_F(Codes, ThePriorLearnsTheOrderOfCodes) {
   EXPECT_LT(surprise.back(), std::log(8.0) - 0.2);  // log 8 if all 8 codes were equally likely
 }
 
+TEST_F(Codes, OfAGumbelAutoencoderNoneIsTheLikeliestForAllImages) {
+  write_files("gumbel");
+  train("--out run --set train.epochs=10 --set system.codes=32");
+  const nlohmann::json figures = run("evaluate run --json").json();
+  EXPECT_GE(figures.at("codes in use").get<double>(), 12);  // 3 where logits keep their means
+}
+
 TEST_F(Codes, TheTemperatureDecaysExponentiallyToItsLowest) {
   write_files("gumbel");
   train("--out run");

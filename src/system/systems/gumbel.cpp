@@ -25,6 +25,8 @@ Fields fields(GumbelOptions& o) {
        {"kl", &o.kl, "weight of the divergence from equally likely choices", not_negative}});
 }
 
+constexpr double logit_deviation = 3;  // at first
+
 class GumbelAutoencoder {
  public:
   GumbelAutoencoder(const SystemData& data, const GumbelOptions& o) : o_(o), coder_(data.input, o.coder) {}
@@ -52,11 +54,12 @@ class GumbelAutoencoder {
   }
 
  private:
-  /// (batch, places, codes).
+  /// (batch, places, codes). All logits vary alike over the images: no code is the likeliest for all of them, and fewer
+  /// are idle.
   [[nodiscard]] Var logits(const Scope& s, const Var& x) const {
-    const Var h =
-        nn::dense(s / "logits", coder_.encode(s, x), o_.places * o_.codes, {.initializer = init::lecun_normal()});
-    return reshape(h, {x.dim(0), o_.places, o_.codes});
+    const Var h = nn::dense(s / "logits", coder_.encode(s, x), o_.places * o_.codes,
+                            {.bias = false, .initializer = init::lecun_normal()});
+    return reshape(nn::batch_norm(s / "norm", h, {.weight = logit_deviation}), {x.dim(0), o_.places, o_.codes});
   }
 
   GumbelOptions o_;
@@ -83,8 +86,8 @@ std::vector<SystemRow> gumbel_systems() {
                   "of new images",
        .formula =
            "-log N(x; decode(y), deviation^2) + kl KL(softmax(l) || uniform), y = one_hot(argmax(h)), dy/dh = that of "
-           "softmax(h / temperature), h = l - log(-log u), l = encode(x); the temperature falls by a part of the way "
-           "to its lowest at each step; prior: -log p(code | codes before it)",
+           "softmax(h / temperature), h = l - log(-log u), l = batch_norm(encode(x)); the temperature falls by a part "
+           "of the way to its lowest at each step; prior: -log p(code | codes before it)",
        .when = "like vq_vae, if a code should have a different meaning at each place, or if its probability is needed",
        .source = "Jang, Gu and Poole 2017; Maddison, Mnih and Teh 2017",
        .defaults = images::adam_by_cosine(1e-3)},
