@@ -61,6 +61,44 @@ batch_size = 8
   EXPECT_NE(broken.err.find("60.png"), std::string::npos) << broken.err;
 }
 
+/// examples/emoji.toml in short.
+TEST_F(PictureFolders, AResidualNetLearnsWithTheSameBitsForAnyThreadsAndAfterAResume) {
+  write_pictures();
+  write("p.toml", R"(
+[data]
+format = "images"
+train = "pictures"
+validation = 0.25
+augment = { crop = 1, cutout = 2 }
+[model]
+kind = "resnet"
+blocks = [1]
+width = 8
+dropout = 0.1
+[loss]
+kind = "cross_entropy"
+label_smoothing = 0.1
+[optimizer]
+kind = "adamw"
+lr = 0.01
+[schedule]
+kind = "one_cycle"
+[train]
+epochs = 12
+batch_size = 8
+)");
+  for (const std::string arguments :
+       {"p.toml --out one --threads 1", "p.toml --out two --threads 2",
+        "p.toml --out stopped --threads 2 --stop-after 9", "stopped --threads 2 --resume"}) {
+    const Ran ran = run("train --quiet " + arguments);
+    ASSERT_EQ(ran.code, 0) << ran.err;
+  }
+  const std::string model = read_text(path("one/model.safetensors"));
+  EXPECT_EQ(model, read_text(path("two/model.safetensors")));
+  EXPECT_EQ(model, read_text(path("stopped/model.safetensors")));
+  EXPECT_GT(run("evaluate one --json").json()["accuracy"].get<double>(), 0.9);
+}
+
 TEST_F(PictureFolders, TheSearchForARateUsesAugmentedImages) {
   write_pictures();
   write("p.toml",
