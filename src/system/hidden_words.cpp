@@ -11,8 +11,6 @@ namespace thalweg {
 
 namespace {
 
-constexpr double masked = 0.8, replaced = 0.1;
-
 /// For rows of each length 0, 1, ..., the pieces into which they are cut, (lengths, pieces): the begin and the length
 /// of each piece, and whether it exists.
 struct Stretches {
@@ -51,13 +49,7 @@ HiddenWords hidden_words(Scope s, const Var& words, const Var& count, const data
   const Var there = sum(hot * expand_dims(seen, 1), -1);  // (batch, places)
   const auto first = static_cast<double>(numbers.first_word());
   const Var weight = of_rows(stretches.exist) * cast(there >= first, dtype);
-  Var shown = there * 0 + data::WordPreprocessing::mask;
-  if (s.mode() == Mode::train) {
-    const Var lot = s.uniform("lot", {batch, places});
-    const Var other = cast(s.integers("other", {batch, places}, numbers.first_word(), numbers.size()), dtype);
-    shown = where(lot < masked, shown, where(lot < masked + replaced, other, there));
-  }
-  const Var change = sum(hot * expand_dims(weight * (shown - there), -1), 1);
+  const Var change = sum(hot * expand_dims(weight * (data::WordPreprocessing::mask - there), -1), 1);
   return {.words = cast(seen + change, i32),
           .places = hot,
           .target = cast(maximum(there - first, 0), i32),

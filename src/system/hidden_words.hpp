@@ -23,8 +23,8 @@ struct HiddenWords {
 
 /// Hides a share of each row's words. The row is cut into that many pieces of similar length, and one place in each
 /// piece is drawn: so exactly this share is drawn, and every place about equally often. Ends of sentences and words
-/// without their own number are never hidden. In training a word is replaced by `[MASK]` with probability 0.8, by
-/// another word with 0.1, and unchanged with 0.1 (Devlin et al. 2019); in evaluation it is always `[MASK]`. The draws
+/// without their own number are never hidden. A hidden word is always replaced by `[MASK]`: that Devlin et al. 2019
+/// replaced one in ten by another word, and left one in ten unchanged, brings nothing (Wettig et al. 2023). The draws
 /// follow from seed, step and the row's place in the batch, as those of dropout.
 [[nodiscard]] HiddenWords hidden_words(Scope s, const Var& words, const Var& count,
                                        const data::WordPreprocessing& numbers, double share);

@@ -9,7 +9,7 @@
 namespace thalweg {
 
 struct WordEncoderOptions {
-  std::int64_t layers = 4, width = 128, heads = 4, hidden = 0;
+  std::int64_t layers = 4, width = 128, heads = 4, hidden = 0, kernel = 3;
   double dropout = 0.1;
 
   [[nodiscard]] Fields fields();
@@ -17,12 +17,13 @@ struct WordEncoderOptions {
   void check(std::string_view where) const;
 };
 /// The options that decide the shapes of its parameters and the computation with them.
-inline constexpr std::string_view word_encoder_sizes[] = {"layers", "width", "heads", "hidden"};
+inline constexpr std::string_view word_encoder_sizes[] = {"layers", "width", "heads", "hidden", "kernel"};
 
 /// Words i32 (batch, length), of which the first `count` i32 (batch) count in each row -> a vector for each word in its
-/// context. Blocks are x + attention(norm(x)), then x + feed_forward(norm(x)), with a norm at the end, and positions
-/// are rotary. Attention does not see the padding after the end of a row. Parameters "tokens/table" (vocabulary,
-/// width), "block1/...", "norm/...".
+/// context. Blocks are x + convolution(norm(x)), x + attention(norm(x)), then x + feed_forward(norm(x)), with a norm at
+/// the end, and positions are rotary. The convolution tells a word's neighbours apart from the first step on, which
+/// attention has to learn first (Gulati et al. 2020 put both into a block as well). Attention does not see the padding
+/// after the end of a row. Parameters "tokens/table" (vocabulary, width), "block1/...", "norm/...".
 struct EncodedWords {
   Var read;   ///< (batch, length, width)
   Var table;  ///< (vocabulary, width): the vectors of the words

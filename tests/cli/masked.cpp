@@ -187,6 +187,7 @@ TEST_F(Masked, InvalidOptionsAreRefused) {
   refused("--set data.words=0", 2, "words = 0");
   refused("--set data.words=100000000", 2, "words = 100000000");
   refused("--set system.share=0", 2, "share = 0");
+  refused("--set system.kernel=2", 2, "kernel = 2. Wanted: an odd number");
   refused("--set system.heads=3", 2, "width = 32 and heads = 3");
   write("empty.txt", "");
   refused("--set data.train=empty.txt", 3, "empty");
