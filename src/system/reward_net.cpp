@@ -19,12 +19,34 @@ RewardNet::Scored RewardNet::operator()(const Scope& s, const Var& tokens, const
   const Scope dropout = s.share("dropout");
   const Var reward = nn::dense(s.share("head"), nn::dropout(dropout, mean, o_.dropout), 1,
                                {.bias = false, .initializer = init::zeros()});
-  return {squeeze(reward, 1), own.logits};
+  const Var by_gpt = squeeze(reward, 1);
+  if (pairs_ == 0) return {by_gpt, {by_gpt}, own.logits};
+  const Var by_pairs = of_pairs(s.share("pairs"), tokens, counts, size);
+  return {(by_gpt + by_pairs) / 2, {by_gpt, by_pairs}, own.logits};
+}
+
+Var RewardNet::of_pairs(const Scope& s, const Var& tokens, const Var& counts, const Var& size) const {
+  constexpr double spread = 2531;  // a prime; all products below 2^24, so that f32 has them without an error
+  constexpr double speed = 32;     // an optimizer's step changes all weights alike, which is too little for rare pairs
+  const auto columns = static_cast<double>(pairs_);
+  const auto modulo = [](const Var& x, double of) { return minimum(maximum(x - of * floor(x / of), 0), of - 1); };
+  const std::int64_t length = tokens.dim(1);
+  const Var numbers = cast(tokens, f32), before = slice(numbers, 0, length - 1, 1),
+            after = slice(numbers, 1, length, 1);
+  const Var column = cast(modulo(modulo(before, 4096) * spread + after, columns) + vocabulary_, i32);
+  const Var table = s.parameter("weight", {vocabulary_ + pairs_}, {.initializer = init::zeros(), .decay = false});
+  const Var singles = sum(gather(table, tokens) * counts, {-1});
+  const Var doubles = sum(gather(table, column) * slice(counts, 1, length, 1), {-1});
+  return speed * (singles + doubles) / sqrt(size);
 }
 
 namespace {
 
-RewardNet net_of(const TextRun& run) { return RewardNet(run.text.tokenizer.size(), run.gpt()); }
+RewardNet net_of(const TextRun& run) {
+  const auto pairs = run.options.find("pairs");
+  const auto* columns = pairs == run.options.end() ? nullptr : pairs->second.get_if<std::int64_t>();
+  return RewardNet(run.text.tokenizer.size(), run.gpt(), columns ? *columns : 0);
+}
 
 Var all_count(const Var& tokens) { return constant(full({tokens.dim(0)}, static_cast<double>(tokens.dim(1)), i32)); }
 

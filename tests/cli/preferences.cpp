@@ -95,12 +95,18 @@ TEST_F(PreferenceRuns, ARewardOrdersPairsAndBothPoliciesIncreaseIt) {
             reward.at("log loss"))
       << "from another folder";
   EXPECT_GE(reward.at("ordered right").get<double>(), 0.9) << reward;
+  train("reward.toml --out pairs --set system.pairs=512");
+  const nlohmann::json pairs = run("evaluate pairs --json").json();
+  EXPECT_GE(pairs.at("ordered right").get<double>(), 0.95) << pairs;
+  EXPECT_NE(pairs.at("log loss"), reward.at("log loss"));
   EXPECT_GE(reward.at("baselines").at("bag of words").at("ordered right").get<double>(), 0.9) << reward;
   EXPECT_TRUE(reward.at("baselines").contains("the longer text"));
 
   train("dpo.toml --out dpo");
   const nlohmann::json dpo = run("evaluate dpo --json").json();
   EXPECT_GE(dpo.at("told apart").get<double>(), 0.8) << dpo;
+  train("dpo.toml --out rated --set system.reward=pairs");
+  EXPECT_NE(run("evaluate rated --json").json().at("reward"), dpo.at("reward"));
   train("ppo.toml --out ppo");
   const nlohmann::json ppo = run("evaluate ppo --json").json();
   for (const nlohmann::json& tuned : {dpo, ppo}) {
@@ -132,8 +138,9 @@ TEST_F(PreferenceRuns, ARewardOrdersPairsAndBothPoliciesIncreaseIt) {
 
 TEST_F(PreferenceRuns, HaveTheSameBitsForAnyThreadsAndAfterAResume) {
   train_first_two();
-  for (const auto& [config, stop] :
-       {std::pair("reward.toml --epochs 2", 17), {"dpo.toml --epochs 2", 17}, {"ppo.toml --epochs 8", 7}}) {
+  for (const auto& [config, stop] : {std::pair("reward.toml --epochs 2 --set system.pairs=512", 17),
+                                     {"dpo.toml --epochs 2", 17},
+                                     {"ppo.toml --epochs 8", 7}}) {
     expect_same_bits(config, stop);
     for (const char* folder : {"one", "two", "parts"}) std::filesystem::remove_all(path(folder));
   }

@@ -22,6 +22,7 @@ struct RewardOptions {
   nn::GptOptions net;
   std::string gpt = {};
   double language_weight = 0.5;
+  std::int64_t pairs = 0;
 };
 
 Fields fields(RewardOptions& o) {
@@ -31,6 +32,12 @@ Fields fields(RewardOptions& o) {
   all.push_back({"language_weight", &o.language_weight,
                  "weight of the surprise at the tokens of the texts, which is added to the loss (Radford et al. 2018)",
                  not_negative});
+  all.push_back(
+      {"pairs",
+       &o.pairs,
+       "columns of hashed pairs of adjacent tokens, of which a linear reward learns beside the gpt; the reward "
+       "is the mean of both; 0: by the gpt alone",
+       {.low = 0, .high = 1 << 22}});
   return all;
 }
 
@@ -38,18 +45,19 @@ class RewardSystem {
  public:
   RewardSystem(const RewardOptions& options, std::int64_t vocabulary, int threads)
       : o_(options),
-        net_(vocabulary, options.net),
+        net_(vocabulary, options.net, options.pairs),
         score_([net = net_](Scope s, const Batch& b) { return net(s, b["tokens"], b["count"], false).reward; },
                threads) {}
 
-  /// -log sigmoid(r(chosen) - r(rejected)), and the surprise at both texts.
+  /// -log sigmoid(r(chosen) - r(rejected)), and the surprise at both texts. Each part of a reward learns the pairs for
+  /// itself: on the margin of their mean, the words would soon leave the gpt nothing to learn.
   [[nodiscard]] Loss loss(const Scope& s, const Batch& b) const {
     const bool language = o_.language_weight > 0 && s.mode() == Mode::train;
     const auto chosen = net_(s, b["chosen"], b["chosen_count"], language);
     const auto rejected = net_(s, b["rejected"], b["rejected_count"], language);
     const Var margin = chosen.reward - rejected.reward;
     s.report("ordered right", cast(margin > 0, s.dtype()));
-    Var each = softplus(-margin);
+    Var each = s.mode() == Mode::train ? apart(chosen, rejected) : softplus(-margin);
     if (language) {
       const Var surprise = (surprise_at(chosen.logits, b["chosen"], b["chosen_count"], s.dtype()) +
                             surprise_at(rejected.logits, b["rejected"], b["rejected_count"], s.dtype())) /
@@ -78,6 +86,12 @@ class RewardSystem {
   }
 
  private:
+  static Var apart(const RewardNet::Scored& chosen, const RewardNet::Scored& rejected) {
+    std::vector<Var> losses;
+    for (std::size_t i = 0; i < chosen.parts.size(); ++i)
+      losses.push_back(softplus(rejected.parts[i] - chosen.parts[i]));
+    return mean(stack(losses), {0});
+  }
   /// The mean over the tokens of each text, (batch).
   static Var surprise_at(const Var& logits, const Var& tokens, const Var& count, DType dtype) {
     const Var one = constant(full({tokens.dim(0)}, 1, i32));
