@@ -224,4 +224,22 @@ TEST_F(SlowEmbeddings, AnswerQuestionsAboutSynonymsAsWellAsTheirPeers) {
   EXPECT_NE(run("neighbours r mother --count 5").out.find("father"), std::string::npos);
 }
 
+// The peers, gensim and fastText, learn the same text in as many passes with as many threads, one after the other.
+TEST_F(SlowEmbeddings, AreAsGoodAndAsFastAsThoseOfTheirPeers) {
+  if (shell("python3 -c 'import gensim, numpy' && command -v fasttext").code != 0)
+    GTEST_SKIP() << "the peers need python3-gensim and fasttext";
+  const Ran ran = shell("cd '" + source_folder() + "' && python3 bench/peers/embeddings.py --thalweg " + command());
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  const auto figure = [&](const std::string& name, const std::string& before) {
+    const auto at = ran.out.find(before, ran.out.find("\n" + name));
+    return at == std::string::npos ? 0 : std::stod(ran.out.substr(at + before.size()));
+  };
+  for (const char* peer : {"gensim", "fastText"}) {
+    for (const char* before : {" right ", " questions, "}) {  // the fraction, and thousands of words a second
+      EXPECT_GT(figure(peer, before), 0) << ran.out;
+      EXPECT_GE(figure("thalweg", before), figure(peer, before)) << ran.out;
+    }
+  }
+}
+
 }  // namespace thalweg::testing
