@@ -40,6 +40,10 @@ class Relay {
   virtual Messages second(int channel) = 0;
 };
 
+/// From how many numbers on ranks share an update that does little with each. With fewer, sending the results takes
+/// longer than updating all of them on every rank; in the memory of one host both take about as long with a million.
+inline constexpr std::int64_t fewest_shared = 1 << 20;
+
 /// The ranks of a run. Every call throws DistributedError that names rank and host if another rank is gone.
 class Communicator {
  public:
@@ -51,6 +55,8 @@ class Communicator {
   [[nodiscard]] virtual const std::string& host(int rank) const = 0;
   /// The number of ranks on this rank's host.
   [[nodiscard]] virtual int ranks_on_host() const = 0;
+
+  [[nodiscard]] virtual std::int64_t least_to_share() const { return fewest_shared; }
 
   /// Starts sending and receiving, and returns immediately; the communicator uses the memory until wait(ticket).
   /// Between each pair of ranks, messages of one channel arrive in the order in which they were sent. Empty messages

@@ -183,7 +183,8 @@ void Engine::share(std::size_t objective) {
   Member& o = objectives_[objective];
   o.shares.reset();
   if (!ranks_ || ranks_->size() < 2 || !o.updater.averages().empty() || optimizer(objective).method) return;
-  o.shares = share_slots(optimizer(objective), step_.objectives[objective].layout, ranks_->rank(), ranks_->size());
+  o.shares = share_slots(optimizer(objective), step_.objectives[objective].layout, ranks_->rank(), ranks_->size(),
+                         ranks_->least_to_share());
 }
 
 bool Engine::cuts_batches(const State& given, const Dataset& data, std::int64_t rows, std::int64_t shard_size) {

@@ -92,8 +92,12 @@ std::size_t bytes_of(Share run, DType dtype) { return static_cast<std::size_t>(r
 
 }  // namespace
 
-std::optional<SlotShares> share_slots(const Optimizer& optimizer, const Layout& trained, int rank, int ranks) {
-  if (trained.trained_size < fewest_shared || !can_be_shared(optimizer, trained)) return std::nullopt;
+std::optional<SlotShares> share_slots(const Optimizer& optimizer, const Layout& trained, int rank, int ranks,
+                                      std::int64_t fewest) {
+  const bool needs_whole = std::ranges::any_of(
+      trained.entries, [&](const ParameterEntry& entry) { return !entry.frozen && needs_shape(optimizer, entry); });
+  if (needs_whole) fewest = std::min(fewest, fewest_shared_of_whole);
+  if (trained.trained_size < fewest || !can_be_shared(optimizer, trained)) return std::nullopt;
   SlotShares shares;
   shares.parts.resize(static_cast<std::size_t>(ranks));
   for (int r = 0; r < ranks; ++r) {

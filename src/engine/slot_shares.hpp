@@ -20,15 +20,15 @@ struct SlotShares {
   std::vector<std::pair<std::string, std::int64_t>> whole = {};  ///< the slots of all ranks together, and their sizes
 };
 
-/// With fewer numbers every rank keeps all slots, because a message would take longer than the update.
-inline constexpr std::int64_t fewest_shared = 1 << 16;
+/// From how many numbers on ranks share a rule that needs whole parameters, which does much with each number.
+inline constexpr std::int64_t fewest_shared_of_whole = 1 << 16;
 
 /// Ranks get runs of equal length; a parameter that a rule needs whole (a matrix for Muon, a norm for LAMB) goes to the
-/// rank that has its middle. Returns nothing where every rank keeps all slots: with few numbers, or a rule that reads
-/// all parameters at once, draws random numbers, or evaluates at other parameters (an average). Not called for a method
-/// that chooses its points, nor where moving averages are kept.
+/// rank that has its middle. Returns nothing where every rank keeps all slots: with few numbers (see
+/// fewest_shared), or a rule that reads all parameters at once, draws random numbers, or evaluates at other
+/// parameters (an average). Not called for a method that chooses its points, nor where moving averages are kept.
 [[nodiscard]] std::optional<SlotShares> share_slots(const Optimizer& optimizer, const Layout& trained, int rank,
-                                                    int ranks);
+                                                    int ranks, std::int64_t fewest);
 
 /// Sends each rank's part of the parameters to all others.
 void send_parts(Communicator& ranks, const SlotShares& shares, std::byte* parameters, DType dtype);

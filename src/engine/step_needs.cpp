@@ -21,7 +21,7 @@ std::int64_t bytes_of(const std::vector<UpdateSlot>& slots) {
 /// The largest fraction of the parameters that any rank updates; 1 where every rank updates all.
 double largest_part(const Optimizer& optimizer, const Layout& trained, int ranks) {
   if (ranks < 2 || optimizer.method) return 1;
-  const auto shares = share_slots(optimizer, trained, 0, ranks);
+  const auto shares = share_slots(optimizer, trained, 0, ranks, fewest_shared);
   if (!shares) return 1;
   std::int64_t most = 0;
   for (const std::vector<Share>& runs : shares->parts) {

@@ -195,7 +195,7 @@ class WritingCheckpoints : public Mpirun {
     if (fault().empty()) GTEST_SKIP() << "a sanitizer must be the first library that is loaded";
     write("wide.toml",
           "seed = 3\n[data]\nformat = \"csv\"\ntrain = \"t.csv\"\ntarget = \"y\"\n"
-          "[model]\nkind = \"mlp\"\nhidden = [300, 260]\n"
+          "[model]\nkind = \"mlp\"\nhidden = [160, 160, 160, 160]\n[optimizer]\nkind = \"muon\"\n"
           "[train]\nsteps = 4\nbatch_size = 32\nshard_size = 8\ncheckpoint_every = \"1 steps\"\n");
     ASSERT_EQ(run("train wide.toml --out alone -q").code, 0) << read("err.txt");
   }

@@ -20,7 +20,7 @@ namespace thalweg::testing {
 
 class LocalRanks {
  public:
-  explicit LocalRanks(int size) : size_(size) {}
+  explicit LocalRanks(int size, std::int64_t least_to_share = 1 << 16) : size_(size), least_to_share_(least_to_share) {}
 
   /// Runs `work` once for each rank, on a thread of its own.
   template <class Work>
@@ -43,6 +43,8 @@ class LocalRanks {
     [[nodiscard]] int size() const override { return all_.size_; }
     [[nodiscard]] const std::string& host(int) const override { return host_; }
     [[nodiscard]] int ranks_on_host() const override { return all_.size_; }
+    /// Few, for small networks to be shared in the tests.
+    [[nodiscard]] std::int64_t least_to_share() const override { return all_.least_to_share_; }
 
     [[nodiscard]] Ticket start(const Messages& messages, int channel, const std::shared_ptr<Relay>& relay) override {
       const std::lock_guard lock(all_.mutex_);
@@ -124,6 +126,7 @@ class LocalRanks {
   };
 
   const int size_;
+  const std::int64_t least_to_share_;
   std::mutex mutex_;
   std::condition_variable came_;
   std::map<Way, std::deque<std::vector<std::byte>>> on_their_way_;

@@ -55,6 +55,25 @@ TEST(SharedSlots, TakeAQuarterOfTheMemoryOnFourRanks) {
   });
 }
 
+TEST(SharedSlots, StayOnEveryRankWhereMessagesWouldTakeLongerThanTheUpdate) {
+  Trainer trainer(wide(), loss::binary_cross_entropy, optim::adam(), 1);
+  trainer.init(two_moons(8), 1);
+  const Layout& layout = *trainer.state().layout;
+  const auto is_shared = [&](const Optimizer& optimizer, const Layout& trained) {
+    return share_slots(optimizer, trained, 0, 2, fewest_shared).has_value();
+  };
+  EXPECT_FALSE(is_shared(optim::adam(), layout)) << layout.trained_size;
+  EXPECT_TRUE(is_shared(optim::lamb(), layout)) << "a rule of whole parameters does more with each number";
+  Trainer large(nn::mlp(1, {.hidden = {1100, 1000}}), loss::binary_cross_entropy, optim::adam(), 1);
+  large.init(two_moons(8), 1);
+  EXPECT_TRUE(is_shared(optim::adam(), *large.state().layout));
+  LocalRanks all(2, fewest_shared);
+  all.run([](const std::shared_ptr<Communicator>& own) {
+    (void)trained(optim::adam({.lr = 0.01}), {.steps = 2, .batch_size = 40, .shard_size = 10}, own);
+    EXPECT_EQ(own->kept().most_slots, own->kept().whole_slots);
+  });
+}
+
 TEST(SharedSlots, OfAMatrixMethodAreDividedByMatrices) {
   Dataset texts;
   texts.set("input", zeros({16, 12}, i32));
@@ -107,7 +126,7 @@ TEST(SharedSlots, PartsCoverTheTrainedParametersInOrder) {
   for (const int ranks : {2, 3, 4, 7}) {
     std::int64_t next = 0;
     for (int rank = 0; rank < ranks; ++rank) {
-      const auto shares = share_slots(optim::adam(), layout, rank, ranks);
+      const auto shares = share_slots(optim::adam(), layout, rank, ranks, 1 << 16);
       ASSERT_TRUE(shares.has_value());
       EXPECT_EQ(shares->gradient_at, next);
       EXPECT_EQ(shares->gradient_at % slice_block, 0);
