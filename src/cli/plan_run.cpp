@@ -41,7 +41,8 @@ struct RankMemory {
 /// The time of a step in seconds, by part.
 struct RankTime {
   double gradient, update, messages;
-  [[nodiscard]] double total() const { return gradient + update + messages; }
+  double hidden = 0;  ///< of the messages, by the backward pass
+  [[nodiscard]] double total() const { return gradient + update + messages - hidden; }
 };
 
 /// The measurements for a plan of this machine.
@@ -97,6 +98,11 @@ RankMemory memory_of(const StepNeeds& needs, const Parts& parts, std::int64_t ra
           program};
 }
 
+/// Bytes a second, each way, between ranks.
+double link_of(const Machine& machine, std::int64_t ranks) {
+  return ranks > machine.ranks_a_node ? machine.network : machine.link;
+}
+
 double message_seconds(const StepNeeds& needs, const Machine& machine, std::int64_t ranks) {
   const double n = number(ranks), link = (ranks > machine.ranks_a_node ? machine.network : machine.link);
   // slices of the sums are sent and received, then the total is broadcast; if the update is shared, each rank also
@@ -106,15 +112,27 @@ double message_seconds(const StepNeeds& needs, const Machine& machine, std::int6
   return (sums + stepped) * (n - 1) / n / link;
 }
 
+/// The time of messages that a rank's last shard hides, which takes `shard` seconds: each bucket leaves when it is
+/// final and those before it have been sent. All instructions count as equally long.
+double hidden_seconds(const StepNeeds& needs, const Machine& machine, std::int64_t ranks, double shard) {
+  const double n = number(ranks), seconds_a_byte = 2 * (n - 1) / n / link_of(machine, ranks);
+  double sent = 0, all = 0;
+  for (const auto& [bytes, ready] : needs.buckets) {
+    sent = std::max(sent, ready * shard) + number(bytes) * seconds_a_byte;
+    all += number(bytes) * seconds_a_byte;
+  }
+  return all - std::max(0.0, sent - shard);
+}
+
 RankTime time_of(const StepNeeds& needs, const Machine& machine, std::int64_t ranks) {
   const double peak = machine.single * machine.matrix_efficiency,
                bandwidth = machine.bandwidth * machine.moved_efficiency;
   const auto seconds = [&](const StepCost::Part& part) {
     return std::max(number(part.operations) / peak, number(part.bytes) / bandwidth);
   };
-  const double share = number(most_shards(needs.shards, ranks)) / number(needs.shards);
-  return {share * seconds(needs.gradient), needs.own_part * seconds(needs.update),
-          message_seconds(needs, machine, ranks)};
+  const double shard = seconds(needs.gradient) / number(needs.shards);
+  return {number(most_shards(needs.shards, ranks)) * shard, needs.own_part * seconds(needs.update),
+          message_seconds(needs, machine, ranks), hidden_seconds(needs, machine, ranks, shard)};
 }
 
 RunPlan plan_of(const PlanArguments& arguments, const LoadedConfig& loaded, Machine& machine, const Context& context) {
@@ -186,14 +204,16 @@ void emit_assumptions(const RunPlan& p, const Machine& machine, const PlanArgume
     return emit(
         "\nMeasured: each different kernel of the step by itself, those of a shard {} at the same time; the step was "
         "not run, and of methods with factors (kfac) or steps of their own (lbfgs) not the update. Assumed: "
-        "ranks share the threads and the memory of this machine; messages at {:.1f} GB/s, none hidden; files at {:.1f} "
+        "ranks share the threads and the memory of this machine; messages at {:.1f} GB/s, none hidden, since the same "
+        "cores move them; files at {:.1f} "
         "GB/s. Not counted: what lies between kernels, copying rows, evaluation, checkpoints; in memory also what the "
         "data takes while it is read, and a second training where a verdict tries lower rates; {}\n",
         p.measured->step.at_once, link, machine.storage / 1e9, one_gradient);
   emit(
       "\nAssumed: arithmetic in f32; each part takes its operations at {:.0f} GFLOP/s or its bytes at {:.0f} GB/s, "
       "whichever is "
-      "longer; messages at {:.1f} GB/s, none hidden. Not counted: what starts a kernel or a message, reading the data, "
+      "longer; messages at {:.1f} GB/s, those with gradients beside the backward pass of a rank's last shard. Not "
+      "counted: what starts a kernel or a message, reading the data, "
       "evaluation; {} Small steps take many times as long. This version trains on CPUs.\n",
       machine.single * machine.matrix_efficiency / 1e9, machine.bandwidth * machine.moved_efficiency / 1e9, link,
       one_gradient);
@@ -225,8 +245,9 @@ void emit_text(const RunPlan& p, const Machine& machine, const PlanArguments& ar
              : fmt::format(" Hint: train.shard_size = {} gives each one, and other bits.", p.rows / arguments.ranks));
   if (p.measured) emit("here        {}\n", p.measured->here.text());
   emit_memory(p);
-  emit("step        {}{:.3f} ms: gradient {:.3f}, update {:.3f}, messages {:.3f}\n", least, 1e3 * step,
-       1e3 * p.time.gradient, 1e3 * p.time.update, 1e3 * p.time.messages);
+  emit("step        {}{:.3f} ms: gradient {:.3f}, update {:.3f}, messages {:.3f}{}\n", least, 1e3 * step,
+       1e3 * p.time.gradient, 1e3 * p.time.update, 1e3 * p.time.messages,
+       p.time.hidden > 0 ? fmt::format(", of which {:.3f} are hidden", 1e3 * p.time.hidden) : "");
   if (p.measured) emit("kernels     {}\n", kernels_text(p.measured->step));
   emit("speed       {}{} rows a second\n", p.measured ? "" : "at most ",
        with_commas(std::llround(number(p.rows) / step)));
@@ -274,6 +295,7 @@ void emit_json(const RunPlan& p, const Machine& machine, const PlanArguments& ar
              {{"gradient", p.time.gradient},
               {"update", p.time.update},
               {"messages", p.time.messages},
+              {"hidden", p.time.hidden},
               {"step", p.time.total()}}},
             {"steps", p.steps}};
   if (p.measured) json["here"] = measured_json(*p.measured);

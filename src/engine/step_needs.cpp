@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "engine/buckets.hpp"
 #include "engine/engine.hpp"
 #include "engine/slot_shares.hpp"
 #include "graph/graph.hpp"
@@ -41,6 +42,18 @@ void note_sums(std::int64_t values, std::int64_t trained, DType dtype, StepKerne
   Graph norm;
   const Var g = norm.input("gradient", {trained}, dtype);
   (void)Program(norm, {{g, {first_user_base, 0}}}, {{sum(square(g)), {first_user_base + 1, 0}}}, {}, kernels.update);
+}
+
+std::vector<StepNeeds::Bucket> buckets_in(const ShardProgram& shard, std::int64_t shards, std::int64_t values,
+                                          DType dtype) {
+  const Buckets buckets = buckets_of({&shard, &shard, shards}, values, dtype);
+  std::vector<StepNeeds::Bucket> result;
+  for (std::size_t i = 0; i < buckets.runs.size(); ++i) {
+    const double ready =
+        static_cast<double>(buckets.whole_cuts[i]) / static_cast<double>(shard.program().instructions());
+    result.push_back({length_of(buckets.runs[i]) * static_cast<std::int64_t>(size_of(dtype)), ready});
+  }
+  return result;
 }
 
 }  // namespace
@@ -97,6 +110,7 @@ StepNeeds needs_of_step(const EvaluationFunction& function, const Optimizer& opt
     return static_cast<std::int64_t>(static_cast<double>(a_shard) * share);
   };
   needs.gradient = {0, all_of(shard->program().operations()), all_of(shard->program().bytes_moved())};
+  if (ranks > 1 && needs.shards > 1) needs.buckets = buckets_in(*shard, needs.shards, step.size, layout.dtype);
   if (update.program) needs.update = {0, update.program->operations(), update.program->bytes_moved()};
   return needs;
 }

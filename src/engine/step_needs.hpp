@@ -23,6 +23,13 @@ struct StepNeeds {
   std::int64_t update_arena_bytes = 0;  ///< arena of the update
   bool one_small_shard = false;         ///< see OneShard
   StepCost::Part gradient, update;      ///< operations and bytes moved of a whole step; no seconds
+  /// A part of the gradient that ranks send each other at once, and the fraction of a shard's instructions after which
+  /// it is final.
+  struct Bucket {
+    std::int64_t bytes;
+    double ready;
+  };
+  std::vector<Bucket> buckets = {};  ///< in the order in which they are sent; none on one rank, or of one shard
 };
 
 /// The kernels of a step: those of one shard, of one addition of two sums of gradients, and of the norm and the update.

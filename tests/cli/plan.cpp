@@ -58,6 +58,7 @@ TEST_F(PlanCommand, RanksShareTheSlotsOfALargerModel) {
     EXPECT_EQ(ran.code, 0) << ran.err;
     return ran.json()["memory"]["slots"].get<double>();
   };
+  const std::string large = "--set model.hidden=[1100,1000] ", small = "--set model.hidden=[16] ";
   const std::string large = "--set model.hidden=[256,256] ", small = "--set model.hidden=[16] ";
   const double part =
       slots(large + "--ranks 4") / slots(large);  // not exactly 1/4: slots are cut at blocks of the norm
@@ -117,6 +118,35 @@ TEST_F(PlanCommand, RanksOnThisMachineShareItsThreadsAndMemoryBandwidth) {
     EXPECT_NEAR(json["seconds"]["messages"].get<double>() / (bytes / rate), 1, 1e-6) << ranks;
   }
   EXPECT_EQ(alone["seconds"]["messages"], 0);
+}
+
+TEST_F(PlanCommand, MessagesAreHiddenBesideTheBackwardPassAsFarAsItLasts) {
+  write_table("t.csv");
+  const auto seconds = [&](double operations, double link, const std::string& more) {
+    write("mine.toml", "like = \"h100\"\nbandwidth = 1e15\nsingle = " + std::to_string(operations) +
+                           "\nlink = " + std::to_string(link) + "\n");
+    const Ran ran = run(
+        "plan t.csv --target y --set model.hidden=[800,800,800] --set train.batch_size=64 --machine mine.toml --json " +
+        more);
+    EXPECT_EQ(ran.code, 0) << ran.err;
+    return ran.json()["seconds"];
+  };
+  const auto of = [](const nlohmann::json& json, const char* part) { return json[part].get<double>(); };
+  const std::string two = "--ranks 2 --set train.shard_size=32 ";
+  // 1.3 million parameters: 5 buckets, of which the first is final after a third of the instructions
+  const auto balanced = seconds(1e10, 1e9, two), slow = seconds(1e10, 1e6, two), quick = seconds(1e10, 1e12, two);
+  EXPECT_NEAR(of(balanced, "step"),
+              of(balanced, "gradient") + of(balanced, "update") + of(balanced, "messages") - of(balanced, "hidden"),
+              1e-9);
+  EXPECT_GT(of(slow, "hidden"), 0.1 * of(slow, "gradient"));
+  EXPECT_LT(of(slow, "hidden"), of(slow, "gradient")) << "nothing is final when a shard begins";
+  const double all = of(quick, "messages"), hidden = of(quick, "hidden");
+  EXPECT_GT(hidden, 0.4 * all) << "all but the last bucket, and the parameters";
+  EXPECT_LT(hidden, 0.67 * all);
+  EXPECT_EQ(of(seconds(1e10, 1e9, "--ranks 2 --set train.shard_size=64"), "hidden"), 0) << "one shard: nothing is sent";
+  EXPECT_EQ(of(seconds(1e10, 1e9, ""), "hidden"), 0);
+  const Ran text = run("plan t.csv --target y --set model.hidden=[800,800,800] --set train.batch_size=64 " + two);
+  EXPECT_NE(text.out.find(" are hidden\n"), std::string::npos) << text.out;
 }
 
 TEST_F(PlanCommand, TheMemoryIncludesTheTableOfSaga) {
