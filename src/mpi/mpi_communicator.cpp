@@ -206,8 +206,9 @@ class MpiCommunicator final : public Communicator {
     const auto now = Clock::now();
     const auto is_awaited = [&] { return waiting_ > 0 && !begun_.empty(); };
     if (is_awaited()) {
+      const bool keeps = has_core_ && now - active_ < 1ms;
       lock.unlock();
-      if (!has_core_ || now - active_ > 1ms) std::this_thread::yield();
+      if (!keeps) std::this_thread::yield();
       return;
     }
     const auto pause = begun_.empty() ? std::clamp<Clock::duration>(now - active_, 1ms, 16ms)
