@@ -1,5 +1,6 @@
 #include "cli/ranks.hpp"
 
+#include <sched.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -42,6 +43,24 @@ int report_error(Communicator& ranks, int code, std::string_view message) {
   return code;
 }
 
+cpu_set_t cores_of(pid_t process) {
+  cpu_set_t cores;
+  CPU_ZERO(&cores);
+  ::sched_getaffinity(process, sizeof cores, &cores);
+  return cores;
+}
+
+/// Open MPI binds one or two ranks of a host to a core each, and more to sockets, if it is not told how. Where these
+/// are not equal shares of the cores, for example two ranks on a host of 16, the rank runs on all cores of its
+/// launcher.
+void undo_default_binding() {
+  const char* const ranks_here = std::getenv("OMPI_COMM_WORLD_LOCAL_SIZE");
+  if (!ranks_here || !std::getenv("OMPI_MCA_orte_bound_at_launch") || std::getenv("OMPI_MCA_hwloc_base_binding_policy"))
+    return;
+  const cpu_set_t own = cores_of(0), all = cores_of(::getppid());
+  if (CPU_COUNT(&own) * std::atoi(ranks_here) != CPU_COUNT(&all)) ::sched_setaffinity(0, sizeof all, &all);
+}
+
 int work_as_rank(const RankOptions& options, const Context& context, const std::function<int(const Context&)>& work) {
   std::shared_ptr<Communicator> ranks;
   const auto report = [&](int code, std::string_view message) {
@@ -66,6 +85,7 @@ int work_as_rank(const RankOptions& options, const Context& context, const std::
 
 int over_ranks(const RankOptions& options, const Context& context, const std::function<int(const Context&)>& work) {
   const std::optional<Launch> launch = launched();
+  if (launch) undo_default_binding();
   const bool several = options.distributed == "mpi" || (options.distributed == "auto" && launch && launch->size > 1);
   if (!several) return work(context);
   return supervise([&] { return work_as_rank(options, context, work); },

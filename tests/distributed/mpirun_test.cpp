@@ -128,6 +128,21 @@ TEST_F(Mpirun, InspectMeasuresHowMuchOfTheMessagesIsHidden) {
   EXPECT_NE(one_shard.err.find("a step of one shard"), std::string::npos) << one_shard.err;
 }
 
+TEST_F(Mpirun, ARankAloneOnItsHostUsesAllCores) {
+  const auto threads_said = [&](const std::string& start, const std::string& out) {
+    const Ran ran = shell("export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1; unset THALWEG_THREADS; " +
+                          start + command() + " train run.toml --out " + out + " -q");
+    EXPECT_EQ(ran.code, 0) << ran.err;
+    const std::string report = read(out + "/report.html"), before = "threads</td><td class=\"text\">";
+    const std::size_t at = report.find(before);
+    return at == std::string::npos ? -1 : std::stoi(report.substr(at + before.size()));
+  };
+  const int all = threads_said("", "alone");
+  EXPECT_GT(all, 0);
+  EXPECT_EQ(threads_said("mpirun -n 1 ", "one"), all) << "Open MPI binds one or two ranks to a core each";
+  EXPECT_EQ(threads_said("mpirun -n 1 --bind-to core ", "bound"), 1) << "asked for";
+}
+
 TEST_F(Mpirun, ASpentBudgetStopsAllRanksAndIsReportedOnce) {
   const Ran ran = train(2, "run.toml --out r --epochs 2000 --json -q --set train.budget=\"0.01 s\"");
   ASSERT_EQ(ran.code, 0) << ran.err;
