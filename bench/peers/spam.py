@@ -1,8 +1,8 @@
-"""scikit-learn on the mails of examples/spam.toml: python3 bench/peers/spam.py [DATA]. Prints one result per line.
+"""scikit-learn on the mails of examples/spam.toml, one figure a line: python3 bench/peers/spam.py [DATA] [--stream]
 
-The models are TF-IDF of hashed words with a logistic regression, with several strengths of regularisation (compare with the
-best of them), and SGDClassifier, which learns mail by mail and predicts each mail before it learns from it. `./dev data
-spam` fetches the mails.
+TF-IDF of hashed words with a logistic regression, at several strengths of regularisation (the best is the one to reach),
+and SGDClassifier learning mail by mail, each predicted first: `--stream` prints this alone, as JSON. `./dev data spam`
+fetches the mails.
 """
 
 import csv

@@ -104,8 +104,8 @@ double link_of(const Machine& machine, std::int64_t ranks) {
 }
 
 double message_seconds(const StepNeeds& needs, const Machine& machine, std::int64_t ranks) {
-  const double n = number(ranks), link = (ranks > machine.ranks_a_node ? machine.network : machine.link);
-  // slices of the sums are sent and received, then the total is broadcast; if the update is shared, each rank also
+  const double n = number(ranks), link = link_of(machine, ranks);
+  // slices of the sums are sent and received, then the total is sent round; if the update is shared, each rank also
   // sends the parameters that it updated
   const double sums = needs.shards > 1 ? 2 * number(needs.gradient_bytes) : 0;
   const double stepped = needs.own_part < 1 ? number(needs.parameter_bytes) : 0;

@@ -183,17 +183,8 @@ class MpiCommunicator final : public Communicator {
     if (size_ > 1 && !exchange_signs_of_life()) return false;
     std::unique_lock lock(mutex_);
     if (over_) return false;
-    if (asked_.empty() && begun_.empty()) {
-      if (ends_ != End::not_yet && (rank_ != 0 || say_goodbye(lock))) {
-        if (rank_ == 0 || first_is_done_) return false;
-      }
-      wake_.wait_for(lock, 1ms, [&] { return over_ || !asked_.empty(); });
-    } else if (asked_.empty()) {
-      const bool awaited = waiting_ > 0;
-      lock.unlock();
-      // the thread shares a core with the computation, so that it sleeps most of the time
-      const auto rest = std::clamp<Clock::duration>(8 * (Clock::now() - begun), 50us, 500us);
-      awaited ? std::this_thread::yield() : std::this_thread::sleep_for(rest);
+    if (asked_.empty() && begun_.empty() && ends_ != End::not_yet && (rank_ != 0 || say_goodbye(lock))) {
+      if (rank_ == 0 || first_is_done_) return false;
     }
     if (asked_.empty()) rest(lock, begun);
     return true;

@@ -95,9 +95,9 @@ TEST_F(Mpirun, ARankThatIsKilledWhileItsGradientGoesInBucketsIsNamed) {
   EXPECT_NE(ran.err.find("killed by signal 9"), std::string::npos) << ran.err;
 }
 
-TEST_F(Mpirun, InspectMeasuresHowMuchOfTheMessagesIsHidden) {
-  // several buckets: 900 x 900 weights and more
-  const std::string set = " --set model.hidden=[900,900] --set train.shard_size=16";
+TEST_F(Mpirun, WhatRanksHideOfTheirMessagesIsMeasured) {
+  // 1,100 x 1,000 weights and more: several buckets, and an update that is shared
+  const std::string set = " --set model.hidden=[1100,1000] --set train.shard_size=16";
   const auto inspect = [&](int ranks, const std::string& more) {
     std::string asked = line(ranks, "run.toml --measure" + set + more);
     const std::string train = " train ";
@@ -143,7 +143,7 @@ TEST_F(Mpirun, ARankAloneOnItsHostUsesAllCores) {
   EXPECT_EQ(threads_said("mpirun -n 1 --bind-to core ", "bound"), 1) << "asked for";
 }
 
-TEST_F(Mpirun, ASpentBudgetStopsAllRanksAndIsReportedOnce) {
+TEST_F(Mpirun, ABudgetThatIsSpentStopsAllAndItsReasonIsSaidOnce) {
   const Ran ran = train(2, "run.toml --out r --epochs 2000 --json -q --set train.budget=\"0.01 s\"");
   ASSERT_EQ(ran.code, 0) << ran.err;
   EXPECT_EQ(ran.json()["budget"], "the budget of 0.01 s is spent") << ran.out;
