@@ -97,8 +97,8 @@ struct Work {
   Tensor image, filter, value;
 };
 
-/// Computes one of image, filter and value from the other two: all three convolutions sum the same products of two. S is
-/// the type of the sum. Its order depends on the sizes, because the real library chooses its engine by them.
+/// Computes one of image, filter and value from the other two: all three convolutions sum the same products of two. S
+/// is the type of the sum. Its order depends on the sizes, because the real library chooses its engine by them.
 template <class S>
 void convolve_in(const Work& work) {
   const bool opens_value = work.type == CUDNN_BACKEND_OPERATION_CONVOLUTION_FORWARD_DESCRIPTOR;
