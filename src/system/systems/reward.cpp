@@ -159,7 +159,8 @@ std::vector<SystemRow> reward_systems() {
   return {system_row<RewardOptions>(
       {.name = "reward",
        .summary = "a score of texts, learned from pairs of texts with a preference",
-       .formula = "-log sigmoid(r(chosen) - r(rejected)); r = (mean over the tokens of gpt(text)) w",
+       .formula = "-log sigmoid(r(chosen) - r(rejected)); r = (mean over the tokens of gpt(text)) w, or the mean "
+                  "of that and a linear score of tokens and pairs",
        .when = "pairs of texts with a preference (format = \"preferences\"), to order texts or to tune a policy on",
        .source = "Bradley and Terry 1952; of texts: Ziegler et al. 2019, Stiennon et al. 2020",
        .defaults = {{"optimizer", OptionMap{{"kind", "adamw"}, {"lr", 3e-4}, {"clip_norm", 1.}}},
