@@ -20,8 +20,9 @@ TEST_F(SlowPreferences, PoliciesGainRewardAtTheDocumentedDivergence) {
   ASSERT_TRUE(std::filesystem::exists(real_table("preferences_test.csv"))) << "./dev data reviews fetches it";
   (void)measured("reviews");
   const nlohmann::json reward = measured("reward");
-  EXPECT_GE(reward.at("ordered right").get<double>(), 0.80) << reward;
-  EXPECT_GE(reward.at("baselines").at("bag of words").at("ordered right").get<double>(), 0.80) << reward;
+  const double linear = reward.at("baselines").at("bag of words").at("ordered right");
+  EXPECT_GE(linear, 0.80) << reward;
+  EXPECT_GE(reward.at("ordered right").get<double>(), linear) << reward;
   for (const char* name : {"dpo", "ppo_text"}) {
     const nlohmann::json tuned = measured(name), before = tuned.at("baselines").at("before");
     EXPECT_GT(tuned.at("reward").get<double>(), before.at("reward").get<double>() + 1.5) << tuned;
