@@ -183,7 +183,8 @@ class MpiCommunicator final : public Communicator {
     if (size_ > 1 && !exchange_signs_of_life()) return false;
     std::unique_lock lock(mutex_);
     if (over_) return false;
-    if (asked_.empty() && begun_.empty() && ends_ != End::not_yet && (rank_ != 0 || say_goodbye(lock))) {
+    if (asked_.empty() && begun_.empty() && ends_ != End::not_yet) {
+      if (rank_ == 0) say_goodbye(lock);
       if (rank_ == 0 || first_is_done_) return false;
     }
     if (asked_.empty()) rest(lock, begun);
@@ -297,8 +298,8 @@ class MpiCommunicator final : public Communicator {
     changed_.notify_all();
   }
 
-  /// On rank 0: informs all other ranks, for at most `patience_`. Always returns true.
-  bool say_goodbye(std::unique_lock<std::mutex>& lock) {
+  /// On rank 0: informs all other ranks. Gives up after `patience_`: a rank that cannot be reached has ended.
+  void say_goodbye(std::unique_lock<std::mutex>& lock) {
     goodbye_ = ends_ == End::in_order ? all_is_done : something_failed;
     lock.unlock();
     std::vector<MPI_Request> requests(static_cast<std::size_t>(size_ - 1));
@@ -310,7 +311,6 @@ class MpiCommunicator final : public Communicator {
     while (!sent && Clock::now() < until)
       MPI_Testall(static_cast<int>(requests.size()), requests.data(), &sent, MPI_STATUSES_IGNORE);
     lock.lock();
-    return true;
   }
 
   const std::chrono::seconds patience_;
