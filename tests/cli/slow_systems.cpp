@@ -88,7 +88,7 @@ TEST_F(SlowSystems, FacesAreTranslatedToTheOtherDesign) {
   const nlohmann::json figures = figures_of("face_swap");
   for (const std::string way : {"left to right", "right to left"}) {
     const double error = figures.at(way + " error"), retrieved = figures.at(way + " retrieved");
-    EXPECT_LT(error, 0.85 * of_baseline(figures, "nearest neighbour", way + " error"));
+    EXPECT_LT(error, 0.7 * of_baseline(figures, "nearest neighbour", way + " error"));
     EXPECT_LT(error, of_baseline(figures, "mean picture", way + " error"));
     EXPECT_GE(retrieved, 5 * of_baseline(figures, "by chance", way + " retrieved"));
   }

@@ -17,22 +17,19 @@ namespace thalweg {
 namespace {
 
 struct FaceSwapOptions {
-  std::int64_t code = 128, width = 32, shrink = 2, shift = 3;
+  std::int64_t code = 256, hidden = 512, shrink = 2, shift = 0;
   bool flip = true;
-  double noise = 0.1, dropout = 0.2;
+  double noise = 1, own = 0.3;
 };
 
 Fields fields(FaceSwapOptions& o) {
   return {{"code", &o.code, "numbers in the code of a picture", {.low = 1, .high = 65536}},
-          {"width",
-           &o.width,
-           "channels at half the size; twice and four times as many at a quarter and an eighth",
-           {.low = 1, .high = 1024}},
+          {"hidden", &o.hidden, "units of the layer between the code and a picture", {.low = 1, .high = 65536}},
           {"shrink", &o.shrink, "factor by which the pictures are made smaller first", {.low = 1, .high = 64}},
           {"shift", &o.shift, "the largest random shift of a pair in training, in pixels", {.low = 0, .high = 1024}},
           {"flip", &o.flip, "in training, mirror half of the pairs"},
           {"noise", &o.noise, "in training, deviation of the noise on the encoder's input", not_negative},
-          {"dropout", &o.dropout, "dropout rate of the code", below_one}};
+          {"own", &o.own, "weight of the error of the same design; that of the other has 1", not_negative}};
 }
 
 constexpr int designs = 2;
@@ -42,10 +39,7 @@ constexpr const char* names[designs] = {"left", "right"};
 class FaceSwap {
  public:
   FaceSwap(const SystemData& data, const FaceSwapOptions& o)
-      : o_(o),
-        image_{data.input[0] / o.shrink, data.input[1] / designs / o.shrink, data.input[2]},
-        height_(image_[0] / 8),
-        width_(image_[1] / 8) {}
+      : o_(o), image_{data.input[0] / o.shrink, data.input[1] / designs / o.shrink, data.input[2]} {}
 
   /// The pictures of one design from stored rows, made smaller and scaled to [0, 1].
   [[nodiscard]] Var seen(const Var& rows, int design) const {
@@ -55,23 +49,13 @@ class FaceSwap {
   }
 
   [[nodiscard]] Var encode(const Scope& s, const Var& x) const {
-    Var h = x * 2 - 1;
-    for (std::int64_t level = 1; level <= 3; ++level)
-      h = leaky_relu(nn::conv2d(s / ("smaller" + std::to_string(level)), h,
-                                {.filters = o_.width << (level - 1), .kernel = 4, .stride = 2}),
-                     0.2);
-    const Var code = nn::dense(s / "code", flatten(h), o_.code, {.initializer = init::lecun_normal()});
-    return nn::dropout(s / "dropout", code, o_.dropout);
+    return nn::dense(s / "code", flatten(x * 2 - 1), o_.code, {.initializer = init::lecun_normal()});
   }
 
   [[nodiscard]] Var decode(const Scope& s, const Var& code) const {
-    Var h = relu(nn::dense(s / "code", code, height_ * width_ * 4 * o_.width));
-    h = reshape(h, {code.dim(0), height_, width_, 4 * o_.width});
-    for (std::int64_t level = 1; level <= 2; ++level)
-      h = relu(nn::conv_transpose2d(s / ("larger" + std::to_string(level)), h,
-                                    {.filters = 4 * o_.width >> level, .kernel = 4}));
-    return sigmoid(nn::conv_transpose2d(s / "larger3", h,
-                                        {.filters = image_[2], .kernel = 4, .initializer = init::lecun_normal()}));
+    const Var h = relu(nn::dense(s / "hidden", code, o_.hidden));
+    const Var x = nn::dense(s / "pixels", h, image_.size(), {.initializer = init::lecun_normal()});
+    return reshape(sigmoid(x), {code.dim(0), image_[0], image_[1], image_[2]});
   }
 
   /// The loss of decoding each picture of a pair as both pictures.
@@ -93,7 +77,7 @@ class FaceSwap {
     }
     s.report("given back", own / (designs * image_.size()));
     s.report("carried", carried / (designs * image_.size()));
-    return Loss::of_samples(own + carried);
+    return Loss::of_samples(o_.own * own + carried);
   }
 
   [[nodiscard]] Var carried(const Scope& s, const Var& rows, int from) const {
@@ -108,7 +92,6 @@ class FaceSwap {
 
   FaceSwapOptions o_;
   Shape image_;
-  std::int64_t height_, width_;
 };
 
 /// The converted pictures, and the true pictures of that design.
@@ -208,10 +191,10 @@ NamedMedia shown(const Parts& parts, const State& state, const Dataset& rows) {
 }
 
 System make_face_swap(const SystemData& data, const FaceSwapOptions& o) {
-  images::expect(data, "face_swap", 8 * o.shrink);
-  if (data.input[1] % (designs * 8 * o.shrink) != 0)
+  images::expect(data, "face_swap", o.shrink);
+  if (data.input[1] % (designs * o.shrink) != 0)
     fail<UsageError>("[face_swap] pictures {} wide. Wanted: two pictures side by side, a multiple of {} each",
-                     data.input[1], 8 * o.shrink);
+                     data.input[1], o.shrink);
   const auto net = std::make_shared<const FaceSwap>(data, o);
   const Parts parts(net, data.threads);
   return {.objectives = {{.loss = [net](Scope s, const Batch& b) { return net->loss(s, b); }}},
@@ -225,9 +208,9 @@ std::vector<SystemRow> face_swap_systems() {
   return {system_row<FaceSwapOptions>(
       {.name = "face_swap",
        .summary = "pictures of two designs, each carried to the other by one encoder and two decoders",
-       .formula = "sum over designs d and e of |x_e - decode_e(encode(x_d))|^2",
+       .formula = "sum over designs d and e of w |x_e - decode_e(encode(x_d))|^2; w is own where d = e, otherwise 1",
        .when = "pictures that show the same thing in two designs, side by side in one file",
-       .source = "an autoencoder with two decoders: Deepfakes 2017; theirs is trained without pairs",
+       .source = "an autoencoder with two decoders: Deepfakes 2017; theirs is of convolutions and trained without pairs",
        .defaults = images::adam_by_cosine(1e-3)},
       make_face_swap)};
 }
