@@ -28,7 +28,11 @@ TEST_F(SlowPlaying, TicTacToeIsNeverLostToPerfectPlay) {
   EXPECT_GT(figures.at("baselines").at("untrained").at("lost to perfect play"), 0);
 }
 
-/// Trains for a few minutes; the whole example takes an hour.
+TEST_F(SlowPlaying, ConnectFourIsWonAgainstPlainSearch) {
+  EXPECT_GE(figures_of("connect_four").at("points of a game"), 0.8);
+}
+
+/// A few minutes of the same.
 TEST_F(SlowPlaying, ConnectFourLearns) {
   const nlohmann::json figures = figures_of("connect_four", "--epochs 12");
   const double before = figures.at("baselines").at("untrained").at("points of a game");
