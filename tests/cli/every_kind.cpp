@@ -40,7 +40,7 @@ const std::map<std::string, Kind>& kinds() {
       {"vq_vae", {images + system("vq_vae", "places = 4\ncodes = 8\nhidden = [8]\n")}},
       {"face_swap",
        {"[data]\nformat = \"images\"\ntrain = \"faces\"\nvalidation = 0.2\n" +
-        system("face_swap", "shrink = 1\nwidth = 4\ncode = 8\n")}},
+        system("face_swap", "shrink = 1\nhidden = 8\ncode = 8\n")}},
       {"dpo", {pairs + system("dpo", "gpt = \"text\"\nlength = 8\n"), "text"}},
       {"reward", {pairs + system("reward", "gpt = \"text\"\n"), "text"}},
       {"ppo_text", {system("ppo_text", "gpt = \"text\"\nreward = \"reward\"\nlength = 8\n"), "reward"}},

@@ -80,7 +80,7 @@ INSTANTIATE_TEST_SUITE_P(
         SmallSystem{"gumbel", "gumbel", {{"places", 2}, {"codes", 4}, {"hidden", OptionList{8}}, {"prior_width", 8}}},
         SmallSystem{"gan", "gan", {{"width", 8}, {"code", 2}}, true},
         SmallSystem{"diffusion", "diffusion", {{"width", 8}, {"levels", 1}}, true},
-        SmallSystem{"face_swap", "face_swap", {{"width", 4}, {"code", 4}, {"shrink", 1}}, true, {8, 16, 3}}),
+        SmallSystem{"face_swap", "face_swap", {{"hidden", 8}, {"code", 4}, {"shrink", 1}}, true, {8, 16, 3}}),
     [](const auto& row) { return row.param.name; });
 
 }  // namespace

@@ -75,8 +75,8 @@ class FaceSwap {
         sum_of = sum_of.defined() ? sum_of + error : error;
       }
     }
-    s.report("given back", own / (designs * image_.size()));
     s.report("carried", carried / (designs * image_.size()));
+    s.report("given back", own / (designs * image_.size()));
     return Loss::of_samples(o_.own * own + carried);
   }
 
