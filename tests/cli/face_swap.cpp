@@ -74,8 +74,9 @@ TEST_F(FaceSwaps, LearnWithTheSameBitsForAnyThreadsAndAfterAResume) {
 
 TEST_F(FaceSwaps, TranslatePicturesOutsideTheTrainingData) {
   write_files();
-  train("--out run --set train.epochs=100 --set system.noise=0.1 --set system.flip=false "
-        "--set system.code=32 --set system.hidden=128");
+  train(
+      "--out run --set train.epochs=100 --set system.noise=0.1 --set system.flip=false "
+      "--set system.code=32 --set system.hidden=128");
   const Ran measured = run("evaluate run --json");
   ASSERT_EQ(measured.code, 0) << measured.err;
   const nlohmann::json figures = measured.json();

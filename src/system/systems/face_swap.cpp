@@ -210,7 +210,8 @@ std::vector<SystemRow> face_swap_systems() {
        .summary = "pictures of two designs, each carried to the other by one encoder and two decoders",
        .formula = "sum over designs d and e of w |x_e - decode_e(encode(x_d))|^2; w is own where d = e, otherwise 1",
        .when = "pictures that show the same thing in two designs, side by side in one file",
-       .source = "an autoencoder with two decoders: Deepfakes 2017; theirs is of convolutions and trained without pairs",
+       .source =
+           "an autoencoder with two decoders: Deepfakes 2017; theirs is of convolutions and trained without pairs",
        .defaults = images::adam_by_cosine(1e-3)},
       make_face_swap)};
 }
