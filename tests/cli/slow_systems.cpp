@@ -61,12 +61,13 @@ TEST_F(SlowSystems, DiffusionComesNearerThanTheGanInFiftySteps) {
   EXPECT_GT(diffusion.at("right class").get<double>(), 0.8);
 }
 
-TEST_F(SlowSystems, DiffusionOfCodesComesNearerThanTheAutoencoderAlone) {
+TEST_F(SlowSystems, DiffusionOfCodesComesNearerThanTheGan) {
   const nlohmann::json pixels = figures_of("diffusion"), autoencoder = figures_of("vae_grid"),
                        diffusion = figures_of("latent_diffusion", "--set system.latent=" + kept("vae_grid"));
   RecordProperty("frechet distance of pixels", std::to_string(pixels.at("frechet distance").get<double>()));
   RecordProperty("frechet distance of codes", std::to_string(diffusion.at("frechet distance").get<double>()));
   EXPECT_LT(diffusion.at("frechet distance").get<double>(), autoencoder.at("frechet distance").get<double>());
+  EXPECT_LT(diffusion.at("frechet distance").get<double>(), figures_of("gan").at("frechet distance").get<double>());
   EXPECT_EQ(diffusion.at("classes"), 10);
   EXPECT_GT(diffusion.at("right class").get<double>(), 0.8);
 }
