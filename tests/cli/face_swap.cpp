@@ -98,7 +98,8 @@ TEST_F(FaceSwaps, DataWithoutPairsIsRefused) {
   write("s.toml", "[data]\nformat = \"images\"\ntrain = \"train\"\n[system]\nkind = \"face_swap\"\nshrink = 1\n");
   const Ran ran = run("train s.toml");
   EXPECT_EQ(ran.code, 2) << ran.err;
-  EXPECT_NE(ran.err.find("two pictures side by side"), std::string::npos) << ran.err;
+  EXPECT_NE(ran.err.find("25 wide. Wanted: two pictures side by side, so a multiple of 2"), std::string::npos)
+      << ran.err;
 }
 
 TEST_F(FaceSwaps, OptionsOutOfTheirBoundsAreRefusedByName) {

@@ -24,16 +24,15 @@ class PictureFolders : public CommandTest {
             {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
     }
   }
+  /// p.toml reads these pictures; `more` begins with further keys of [data].
+  void write_config(const std::string& more) const {
+    write("p.toml", "[data]\nformat = \"images\"\ntrain = \"pictures\"\nvalidation = 0.25\n" + more);
+  }
 };
 
 TEST_F(PictureFolders, TrainTheSameModelInMemoryAndStreamed) {
   write_pictures();
-  write("p.toml", R"(
-[data]
-format = "images"
-train = "pictures"
-validation = 0.25
-augment = { crop = 1 }
+  write_config(R"(augment = { crop = 1 }
 [model]
 kind = "mlp"
 hidden = [8]
@@ -64,12 +63,7 @@ batch_size = 8
 /// examples/emoji.toml in short.
 TEST_F(PictureFolders, AResidualNetLearnsWithTheSameBitsForAnyThreadsAndAfterAResume) {
   write_pictures();
-  write("p.toml", R"(
-[data]
-format = "images"
-train = "pictures"
-validation = 0.25
-augment = { crop = 1, cutout = 2 }
+  write_config(R"(augment = { crop = 1, cutout = 2 }
 [model]
 kind = "resnet"
 blocks = [1]
@@ -101,9 +95,7 @@ batch_size = 8
 
 TEST_F(PictureFolders, TheSearchForARateUsesAugmentedImages) {
   write_pictures();
-  write("p.toml",
-        "[data]\nformat = \"images\"\ntrain = \"pictures\"\nvalidation = 0.25\n[model]\nkind = \"linear\"\n"
-        "[train]\nepochs = 8\nbatch_size = 8\n");
+  write_config("[model]\nkind = \"linear\"\n[train]\nepochs = 8\nbatch_size = 8\n");
   const auto lowest = [&](const std::string& more) {
     const Ran ran = run("lr p.toml --json --threads 1" + more);
     EXPECT_EQ(ran.code, 0) << ran.err;

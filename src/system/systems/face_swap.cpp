@@ -193,8 +193,8 @@ NamedMedia shown(const Parts& parts, const State& state, const Dataset& rows) {
 System make_face_swap(const SystemData& data, const FaceSwapOptions& o) {
   images::expect(data, "face_swap", o.shrink);
   if (data.input[1] % (designs * o.shrink) != 0)
-    fail<UsageError>("[face_swap] pictures {} wide. Wanted: two pictures side by side, a multiple of {} each",
-                     data.input[1], o.shrink);
+    fail<UsageError>("[face_swap] pictures {} wide. Wanted: two pictures side by side, so a multiple of {}",
+                     data.input[1], designs * o.shrink);
   const auto net = std::make_shared<const FaceSwap>(data, o);
   const Parts parts(net, data.threads);
   return {.objectives = {{.loss = [net](Scope s, const Batch& b) { return net->loss(s, b); }}},
