@@ -187,7 +187,9 @@ struct FitOptions {
   std::int64_t passes = 1;
   bool resume = false;                       ///< from the newest valid checkpoint in that folder
   std::shared_ptr<Communicator> ranks = {};  ///< other processes of the same training, which share the shards of a step
-  std::string fingerprint = {};  ///< fingerprint of the configuration; a checkpoint with another fingerprint is refused
+  /// What a resumed run must have in common with its checkpoint, lines of `key = value`; another is refused with the
+  /// lines that differ. Empty: the optimizers with their options, batch_size, accumulate, shuffle, seed and precision.
+  std::string fingerprint = {};
 };
 
 enum class StopReason { finished, stopped_early, stop_requested, stop_after };

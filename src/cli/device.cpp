@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "cli/checks.hpp"
 #include "core/error.hpp"
 #include "device/gpu.hpp"
 
@@ -10,6 +11,12 @@ namespace thalweg::cli {
 void add_device_option(CLI::App& command, std::string& name) {
   command.add_option("--device", name, "cpu, cuda, or cuda:1 for the second GPU: thalweg devices (cpu)")
       ->type_name("NAME");
+}
+
+void add_threads_option(CLI::App& command, int& threads) {
+  command
+      .add_option("--threads", threads, "0 is THALWEG_THREADS, or every core; the result is the same for any number")
+      ->check(in_range({.low = 0, .high = 1024}));
 }
 
 void refuse_device(std::string_view name, std::string_view what) {

@@ -1,5 +1,5 @@
 #pragma once
-// The device of a command: `[train] device` of a configuration, or --device of a command that has none.
+// The device of a command: `[train] device` of a configuration, or --device of a command that has none; and --threads.
 
 #include <optional>
 #include <string>
@@ -16,6 +16,8 @@ namespace thalweg::cli {
 
 /// Adds --device, for commands that use a trained model.
 void add_device_option(CLI::App& command, std::string& name);
+/// Adds --threads, for those of them that share out their work.
+void add_threads_option(CLI::App& command, int& threads);
 /// Throws UsageError if a device other than this CPU is named, for computations that only run on this CPU.
 void refuse_device(std::string_view name, std::string_view what);
 

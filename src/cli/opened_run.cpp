@@ -103,7 +103,7 @@ EvaluationFunction OpenedRun::function(const Registry& registry) const {
 double OpenedRun::last_lr() const { return history.steps.empty() ? optimizer.lr : history.steps.back().lr; }
 
 OpenedRun open_run(const fs::path& folder, Parameters parameters, const Registry& registry,
-                   std::vector<std::string>& warnings) {
+                   std::vector<std::string>& warnings, int threads) {
   ConfigArguments arguments;
   arguments.source = folder.string();
   const NamedTree named = read_arguments(arguments, registry);
@@ -112,6 +112,7 @@ OpenedRun open_run(const fs::path& folder, Parameters parameters, const Registry
   if (looped_run(named.folder.string()) || text_run(named.folder.string())) refuse_run(named.folder);
   expect_model(named.folder);
   LoadedConfig loaded = load(named, registry);
+  if (threads > 0) loaded.config.train.threads = threads;
   refuse_changed_data(named.folder, loaded.source.options(), loaded.config.seed);
   Parts parts = loaded.source.parts(loaded.config.seed);
   loaded.source.forget();
@@ -128,12 +129,13 @@ OpenedRun open_run(const fs::path& folder, Parameters parameters, const Registry
 }
 
 OpenedRun open_stopped(const fs::path& folder, const Recipe& recipe, const Dataset& rows, const Registry& registry,
-                       std::vector<std::string>& warnings) {
+                       std::vector<std::string>& warnings, int threads) {
   const ConfigTree tree = read_toml(folder / "config.toml");
   const data::Preprocessing& preprocessing = recipe.preprocessing;
   const DataFacts facts{
       .task = preprocessing.task(), .outputs = recipe.outputs, .table = preprocessing.table() != nullptr};
   Config config = read_config(tree, read_data_options(tree, folder), facts, registry);
+  if (threads > 0) config.train.threads = threads;
   Optimizer optimizer = config.make_optimizer(registry);
   Trainer trainer(recipe.make_model(registry), recipe.make_loss(registry), optimizer, config.train.threads);
   trainer.init(rows.slice(0, 1), config.seed);

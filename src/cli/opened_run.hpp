@@ -31,14 +31,15 @@ struct OpenedRun {
   [[nodiscard]] double last_lr() const;
 };
 
-/// Throws UsageError if it is not a run folder or if the run has no parameters yet, DataError if the data has changed.
+/// With `threads` threads; 0: as the run was configured. Throws UsageError if it is not a run folder or if the run has
+/// no parameters yet, DataError if the data has changed.
 [[nodiscard]] OpenedRun open_run(const std::filesystem::path& folder, Parameters parameters, const Registry& registry,
-                                 std::vector<std::string>& warnings);
+                                 std::vector<std::string>& warnings, int threads = 0);
 
 /// A stopped run of a model, with these rows to test on and with its evaluated parameters. Its own data is not read,
 /// because it may have changed.
 [[nodiscard]] OpenedRun open_stopped(const std::filesystem::path& folder, const Recipe& recipe, const Dataset& rows,
-                                     const Registry& registry, std::vector<std::string>& warnings);
+                                     const Registry& registry, std::vector<std::string>& warnings, int threads = 0);
 
 /// `count` of the rows, drawn by the seed alone, in their order. All rows if `count` is 0 or larger than their number.
 [[nodiscard]] Dataset fixed_rows(const Dataset& data, std::int64_t count, std::uint64_t seed);

@@ -10,6 +10,7 @@
 #include "cli/end_of_run.hpp"
 #include "cli/output.hpp"
 #include "cli/verdicts.hpp"
+#include "cli/worst_rows.hpp"
 #include "core/counted.hpp"
 #include "core/free_memory.hpp"
 #include "core/numbers.hpp"
@@ -28,7 +29,6 @@
 #include "train/evaluation.hpp"
 #include "train/importance.hpp"
 #include "train/nearest.hpp"
-#include "train/row_losses.hpp"
 #include "train/trials.hpp"
 
 namespace thalweg::cli {
@@ -119,63 +119,13 @@ void add_predictions(ReportData& report, const Session& session, const Measured&
   report.predictions = std::move(plot);
 }
 
-/// "no (0.98)", "no (score 1.73)": the likeliest class and its probability, or the class with the higher score and that
-/// score.
-std::string predicted_class(const Tensor& predictions, std::int64_t row, const std::vector<std::string>& classes,
-                            bool scores) {
-  const std::int64_t count = predictions.shape()[1];
-  const double p = predictions.at(row * count);
-  if (count == 1) return fmt::format("{} ({:.2f})", classes[p > 0.5 ? 1 : 0], std::max(p, 1 - p));
-  std::int64_t best = 0;
-  for (std::int64_t c = 1; c < count; ++c)
-    best = predictions.at(row * count + c) > predictions.at(row * count + best) ? c : best;
-  return fmt::format("{} ({}{:.2f})", classes[static_cast<std::size_t>(best)], scores ? "score " : "",
-                     predictions.at(row * count + best));
-}
-
-/// The rows with the highest losses, the highest first, at most `most` of them. Rows of weight 0 are left out.
-std::vector<std::pair<double, std::int64_t>> highest(const Tensor& losses, const metric::Weights& weights,
-                                                     std::size_t most) {
-  std::vector<std::pair<double, std::int64_t>> order;
-  for (std::int64_t row = 0; row < losses.size(); ++row) {
-    const double loss = std::isnan(losses.at(row)) ? std::numeric_limits<double>::infinity() : losses.at(row);
-    if (!weights || weights->at(row) != 0) order.emplace_back(loss, row);
-  }
-  const auto count = std::min(order.size(), most);
-  std::ranges::partial_sort(order, order.begin() + static_cast<std::ptrdiff_t>(count), std::ranges::greater{},
-                            &decltype(order)::value_type::first);
-  order.resize(count);
-  return order;
-}
-
-/// Adds the rows with the highest losses. For tables whose rows have a single number or class each.
-std::vector<WorstRow> worst_rows(const Session& session, const Measured& measured, const Config& config,
-                                 const Registry& registry) {
-  constexpr std::size_t most = 10;
-  const auto& [places, targets] = origin_of(session, measured);
-  const Tensor &predictions = measured.evaluation.predictions, &truth = (*measured.data)["target"];
-  const auto rows = std::ssize(places);
-  if (rows != measured.data->rows() || truth.size() != rows || predictions.shape()[0] != rows) return {};
-  const bool numbers = session.recipe.preprocessing.task() == data::Task::regression;
-  if (numbers && (predictions.size() != rows || std::ssize(targets) != rows)) return {};
-  const std::vector<std::string> classes = numbers ? std::vector<std::string>{} : class_names(session.recipe);
-  const LossFunction loss_function = session.recipe.make_loss(registry);
-  const bool scores = loss_function.traits().scores;
-  const Tensor losses = row_losses(session.recipe.make_model(registry), loss_function, session.trainer.state(),
-                                   *measured.data, config.train.threads);
-  std::vector<WorstRow> worst;
-  for (const auto& [loss, row] : highest(losses, measured.weights, most)) {
-    const auto at = static_cast<std::size_t>(row);
-    worst.push_back({fmt::format("line {}", places[at]),
-                     numbers ? figure(targets[at]) : classes[static_cast<std::size_t>(truth.at(row))],
-                     numbers ? figure(predictions.at(row)) : predicted_class(predictions, row, classes, scores), loss});
-  }
-  return worst;
-}
-
-/// Adds to the report of a table the importance of its features and its worst rows.
+/// Adds the importance of the features of a table to its report, and the worst rows of a table or of images.
 void add_explanations(ReportData& report, Session& session, const Measured& measured, const Config& config,
                       const Registry& registry) {
+  if (session.system) return;
+  report.worst = worst_rows(
+      session, {origin_of(session, measured), *measured.data, measured.evaluation.predictions, measured.weights},
+      config, registry);
   const auto* table = session.recipe.preprocessing.table();
   if (!table) return;
   const auto loss = [&](const Dataset& rows) { return session.trainer.evaluate(rows)["loss"]; };
@@ -183,7 +133,6 @@ void add_explanations(ReportData& report, Session& session, const Measured& meas
     report.importance.emplace_back(feature, rise);
   const std::int64_t rows = importance_rows(*table, *measured.data), all = measured.data->rows();
   if (rows < all) report.importance_rows = with_commas(rows) + " of " + with_commas(all);
-  report.worst = worst_rows(session, measured, config, registry);
 }
 
 /// The headline of a report: one metric for each part of the data, the last measured part first, and the time of the

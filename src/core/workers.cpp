@@ -32,6 +32,7 @@ void pause_briefly() {
 }
 
 constexpr int most_threads = 1024;
+std::atomic<int> chosen_threads = 0;  // by DefaultThreads
 
 /// How many threads fit into the limit of address space (`ulimit -v`). Their stacks get an eighth of it, because the
 /// allocator reserves several times as much for each thread, and libraries end the process if they get no memory.
@@ -55,7 +56,13 @@ int available_cores() {
   return std::max(1, std::min(cores, static_cast<int>(granted + 0.5)));
 }
 
+DefaultThreads::DefaultThreads(int threads) : before_(chosen_threads) {
+  if (threads > 0) chosen_threads = std::min(threads, most_threads);
+}
+DefaultThreads::~DefaultThreads() { chosen_threads = before_; }
+
 int default_threads() {
+  if (const int chosen = chosen_threads; chosen > 0) return chosen;
   const char* variable = std::getenv("THALWEG_THREADS");
   const std::string_view wanted = variable ? variable : "";
   if (wanted.empty()) return available_cores();

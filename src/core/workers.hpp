@@ -14,9 +14,21 @@ namespace thalweg {
 
 /// The number of cores that this process may use, by its affinity and by the quota of its control groups.
 [[nodiscard]] int available_cores();
-/// THALWEG_THREADS, or available_cores() if it is not set or 0. A larger number than the pool allows is reduced. Throws
-/// UsageError unless the variable is a whole number, at least 0.
+/// The number of DefaultThreads; else THALWEG_THREADS, or available_cores() if it is not set or 0. A larger number than
+/// the pool allows is reduced. Throws UsageError unless the variable is a whole number, at least 0.
 [[nodiscard]] int default_threads();
+
+/// Sets the default number of threads while this object lives; 0 keeps what it was.
+class DefaultThreads {
+ public:
+  explicit DefaultThreads(int threads);
+  ~DefaultThreads();
+  DefaultThreads(const DefaultThreads&) = delete;
+  DefaultThreads& operator=(const DefaultThreads&) = delete;
+
+ private:
+  int before_;
+};
 
 /// A reference to a callable, valid for the duration of a call.
 class TaskRef {

@@ -260,8 +260,13 @@ std::string_view second_half_of(const Course& run) {
 
 /// By how much the loss fell in the second half of the sum of the learning rates, relative to its value at half: the
 /// validation loss to its lowest value, where it was measured often enough; also the training loss while both are
-/// close.
-Finding late_gain(const Case& c) {
+/// close. Then `of` names it, unless it is the only loss.
+struct LateGain {
+  Finding finding;
+  std::string_view of = "loss";
+};
+
+LateGain late_gain(const Case& c) {
   const Course& run = c.course;
   const auto gain = [&](const Curve& curve, bool to_lowest) {
     if (curve.loss.size() < 2) return 0.0;
@@ -285,22 +290,25 @@ Finding late_gain(const Case& c) {
   const bool by_validation = held_out && validation >= training_counts;
   const double value = held_out ? std::max(validation, training_counts) : training;
   if (held_out && knows_by_heart(c)) {
-    return {
-        0,
-        "",
-        {from_to(run),
-         {"training_part", run.last / run.validation.loss.back(),
-          fmt::format("The training loss is {} of the validation loss: little is left to learn from the training rows.",
-                      percent_text(run.last / run.validation.loss.back()))}}};
+    const double part = run.last / run.validation.loss.back();
+    return {{0,
+             "",
+             {from_to(run),
+              {"training_part", part,
+               fmt::format(
+                   "The training loss is {} of the validation loss: little is left to learn from the training rows.",
+                   percent_text(part))}}}};
   }
-  return {value,
-          "",
-          {from_to(run),
-           {"late_gain", value,
-            fmt::format("In the second half of {} the {} loss {}.", second_half_of(run),
-                        by_validation ? "validation" : "training",
-                        value > 0 ? fmt::format("fell by at least {} of {}", percent_text(value), measure_text(c))
-                                  : "did not fall by more than its noise")}}};
+  const bool only_training = !by_validation && !run.validation.loss.empty();
+  return {{value,
+           "",
+           {from_to(run),
+            {"late_gain", value,
+             fmt::format("In the second half of {} the {} loss {}.", second_half_of(run),
+                         by_validation ? "validation" : "training",
+                         value > 0 ? fmt::format("fell by at least {} of {}", percent_text(value), measure_text(c))
+                                   : "did not fall by more than its noise")}}},
+          only_training ? "training loss" : "loss"};
 }
 
 Evidence rate_evidence(double part) {
@@ -310,14 +318,18 @@ Evidence rate_evidence(double part) {
 
 std::optional<Finding> schedule_ended(const Case& c) {
   if (c.course.raw.empty() || c.course.final_rate >= annealed) return std::nullopt;
-  Finding finding = late_gain(c);
+  auto [finding, loss] = late_gain(c);
+  finding.sentence = fmt::format(
+      "The schedule ended it: the {} was still falling while the schedule lowered the learning rate.", loss);
   finding.evidence.push_back(rate_evidence(c.course.final_rate));
   return with_gradient(c.course, std::move(finding));
 }
 
 std::optional<Finding> still_falling(const Case& c) {
   if (c.course.raw.empty()) return std::nullopt;
-  return with_gradient(c.course, late_gain(c));
+  auto [finding, loss] = late_gain(c);
+  finding.sentence = fmt::format("Still falling: the {} had not levelled out when the run ended.", loss);
+  return with_gradient(c.course, std::move(finding));
 }
 
 /// The largest late fall that the noise of the loss can hide: where it is large, the loss may not have levelled out. By
@@ -388,7 +400,7 @@ std::optional<Finding> rests_at(const Case& c) {
 
 std::optional<Finding> converged(const Case& c) {
   if (c.course.raw.empty()) return std::nullopt;
-  Finding finding = late_gain(c);
+  Finding finding = late_gain(c).finding;
   if (c.course.final_rate < annealed) {
     finding.sentence =
         "Converged: the loss has levelled out, and did so before the schedule lowered the learning rate.";

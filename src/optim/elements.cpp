@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "core/error.hpp"
+#include "core/norm.hpp"
 
 namespace thalweg {
 
@@ -41,7 +42,24 @@ double dot(ConstElements a, ConstElements b) {
   });
 }
 
-double norm(ConstElements a) { return std::sqrt(dot(a, a)); }
+double norm(ConstElements a) {
+  const double squares = dot(a, a);
+  if (squares > 1e-280 && std::isfinite(squares)) return std::sqrt(squares);
+  return by_dtype(a.dtype, [&](auto zero) {
+    return norm_of(std::span(values<decltype(zero)>(a), static_cast<std::size_t>(a.size)));
+  });
+}
+
+std::string_view why_not_down(ConstElements gradient, ConstElements direction) {
+  constexpr double least = 1e-300;  // smaller products may round to 0
+  const double slope = max_abs(gradient), length = max_abs(direction);
+  if (slope == 0) return "the gradient is 0";
+  if (length > 0 && slope * length < least)
+    return "the slope is too small for a number; multiply the function by a large factor";
+  if (!std::isfinite(dot(gradient, direction)))
+    return "the slope is too large for a number; multiply the function by a small factor";
+  return "the direction does not lead down";
+}
 
 double sum_abs(ConstElements a) {
   return by_dtype(a.dtype, [&](auto zero) {

@@ -1,7 +1,9 @@
 #pragma once
 // Arithmetic on vectors of f32 or f64 for the methods. Sums are in f64 and in a fixed order.
 
+#include <cmath>
 #include <cstdint>
+#include <string_view>
 
 #include "thalweg/tensor.hpp"
 
@@ -45,7 +47,12 @@ decltype(auto) by_dtype(DType dtype, F f) {
 [[nodiscard]] Elements row_of(Tensor& t, std::int64_t row, std::int64_t elements);
 
 [[nodiscard]] double dot(ConstElements a, ConstElements b);
+/// Without overflow and underflow of the squares.
 [[nodiscard]] double norm(ConstElements a);
+/// Whether a slope, the product of a direction and the gradient, is below 0 and a number.
+[[nodiscard]] inline bool leads_down(double slope) { return slope < 0 && std::isfinite(slope); }
+/// The reason why the slope along a direction does not lead down.
+[[nodiscard]] std::string_view why_not_down(ConstElements gradient, ConstElements direction);
 [[nodiscard]] double sum_abs(ConstElements a);
 [[nodiscard]] double max_abs(ConstElements a);
 void copy(ConstElements from, Elements to);

@@ -57,14 +57,14 @@ void check_bounds(const Tensor& x0, const MinimizeOptions& options) {
 /// The norm of the gradient without its parts that push against a bound.
 double norm_inside(const Tensor& gradient, const Tensor& x, const MinimizeOptions& options) {
   if (!options.lower && !options.upper) return norm_of(gradient);
-  double total = 0;
+  Tensor inside = gradient.to(f64);
   for (std::int64_t i = 0; i < x.size(); ++i) {
     const double g = gradient.at(i);
     const bool held = (options.lower && g > 0 && x.at(i) <= options.lower->at(i)) ||
                       (options.upper && g < 0 && x.at(i) >= options.upper->at(i));
-    if (!held) total += g * g;
+    if (held) inside.set(i, 0);
   }
-  return std::sqrt(total);
+  return norm_of(inside);
 }
 
 /// Takes the steps of a minimisation.

@@ -58,6 +58,7 @@ svg text { fill: var(--soft); font-size: 12px; }
 td.number, th.number { text-align: right !important; } td.part { padding-left: 26px !important; color: var(--soft); }
 td.text { overflow-wrap: anywhere; }
 .pictures { margin: 0 auto; } .pictures th { padding: 0 12px; font-weight: 500; text-align: right; }
+img.row { height: 40px; image-rendering: pixelated; display: block; border-radius: 3px; }
 .pictures img { width: 72px; image-rendering: pixelated; display: block; border-radius: 3px; }
 .media { margin-bottom: 12px; } .moment { margin-top: 10px; overflow-x: auto; } .moment > span { font-size: 13px; display: block; }
 .moment img { image-rendering: pixelated; border-radius: 3px; display: block; min-width: min(100%, 560px); max-width: 100%; }

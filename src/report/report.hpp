@@ -41,6 +41,7 @@ struct PictureRow {
 struct WorstRow {
   std::string place, truth, predicted;  ///< "line 17", "yes", "no (0.98)"
   double loss = 0;
+  std::vector<std::byte> png = {};  ///< of an image
 };
 
 /// The media of a run with one name, ordered by their moments.

@@ -111,12 +111,20 @@ std::string importance_html(const std::vector<std::pair<std::string, double>>& i
 }
 
 std::string worst_rows_html(const std::vector<WorstRow>& rows) {
-  std::string out =
-      "<div class=\"card wide\"><table class=\"list\">\n<thead><tr><th>row</th><th>true</th><th>predicted</th>"
-      "<th class=\"number\">loss</th></tr></thead>\n<tbody>\n";
+  const bool pictured = std::ranges::any_of(rows, [](const WorstRow& row) { return !row.png.empty(); });
+  std::string out = fmt::format(
+      "<div class=\"card wide\"><table class=\"list\">\n<thead><tr>{}<th>row</th><th>true</th><th>predicted</th>"
+      "<th class=\"number\">loss</th></tr></thead>\n<tbody>\n",
+      pictured ? "<th></th>" : "");
   for (const WorstRow& row : rows) {
-    out += fmt::format("<tr><td>{}</td><td>{}</td><td>{}</td><td class=\"number\">{}</td></tr>\n",
-                       escape_xml(row.place), escape_xml(row.truth), escape_xml(row.predicted), figure(row.loss));
+    const std::string place = escape_xml(row.place);
+    out += "<tr>";
+    if (pictured)
+      out += row.png.empty() ? "<td></td>"
+                             : fmt::format("<td><img class=\"row\" alt=\"{}\" src=\"{}\"></td>", place,
+                                           data_address("image/png", row.png));
+    out += fmt::format("<td>{}</td><td>{}</td><td>{}</td><td class=\"number\">{}</td></tr>\n", place,
+                       escape_xml(row.truth), escape_xml(row.predicted), figure(row.loss));
   }
   return out + "</tbody></table></div>\n";
 }

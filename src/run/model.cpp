@@ -260,9 +260,9 @@ Tensor Model::predict(const Tensor& rows) const {
 Evaluation Model::evaluate(const Dataset& data) const {
   Evaluator evaluator(evaluation_of(parts_->model, *parts_->loss), parts_->device.far());
   BlockPool pool(parts_->device.far());
-  Workers alone(1);
+  Workers workers;
   const auto run = [&](const Dataset& rows, Tensor& predictions) {
-    return evaluator(parts_->state, rows, predictions, pool, alone);
+    return evaluator(parts_->state, rows, predictions, pool, workers);
   };
   return evaluation_by(run, &*parts_->loss, data);
 }

@@ -324,7 +324,8 @@ Checkpoint read_checkpoint(const fs::path& path, const State& like, const std::s
   expect_like("block", "parameters", state.parameters, like.parameters, path);
   if (checkpoint.best_parameters)
     expect_like("block", "best_parameters", *checkpoint.best_parameters, like.parameters, path);
-  if (checkpoint.fingerprint == fingerprint) expect_slots(state, like, path);
+  const bool is_same = checkpoint.fingerprint.empty() || checkpoint.fingerprint == fingerprint;
+  if (is_same) expect_slots(state, like, path);
   if (manifest.contains("collection_checksum")) {
     const SafetensorsFile collected = read_safetensors(path / collection_file);
     if (manifest["collection_checksum"] != checksum_of(collected))

@@ -69,8 +69,8 @@ void abandon_checkpoint(const std::filesystem::path& folder, std::int64_t step);
 
 /// The newest undamaged checkpoint in the folder. One that is damaged, or that no run can have written, is skipped with
 /// a warning. Nothing if there is none. `like` is a state of the same model and optimizer; the checkpoint must have the
-/// same parameters and slots, except that slots are not compared if its fingerprint differs. Throws ModelError with the
-/// difference if the parameters are those of another model.
+/// same parameters and slots, except that slots are not compared if it has another fingerprint. Throws ModelError with
+/// the difference if the parameters are those of another model.
 [[nodiscard]] std::optional<Checkpoint> newest_checkpoint(const std::filesystem::path& folder, const State& like,
                                                           const std::string& fingerprint,
                                                           std::vector<std::string>& warnings);

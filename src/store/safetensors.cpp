@@ -30,8 +30,9 @@ std::string_view name_of(DType dtype) {
   return std::ranges::find(dtype_names, dtype, [](const auto& entry) { return entry.second; })->first;
 }
 
-// key in the metadata for the checksum over the bytes of all tensors
+// keys in the metadata: the checksum over the bytes of all tensors, and that over what describes them
 constexpr const char* checksum_key = "thalweg.checksum";
+constexpr const char* header_key = "thalweg.header_checksum";
 
 /// A tensor as described in the header.
 struct Entry {
@@ -44,7 +45,7 @@ struct Entry {
 /// The limit of the reference implementation (HuggingFace, safetensors 0.4).
 constexpr std::uint64_t largest_header = 100'000'000;
 
-std::string checksum_text(const SafetensorsFile& file) { return fmt::format("{:08x}", checksum_of(file)); }
+std::string checksum_text(std::uint32_t sum) { return fmt::format("{:08x}", sum); }
 
 class Reader {
  public:
@@ -74,7 +75,7 @@ class Reader {
     }
     check_cover();  // before memory is allocated for any of them
     for (Entry& entry : entries_) read_tensor(entry);
-    check_numbers();
+    check_sums();
     return std::move(result_);
   }
 
@@ -145,14 +146,18 @@ class Reader {
     result_.tensors.emplace_back(std::move(entry.name), std::move(tensor));
   }
 
-  /// Verifies the checksum, if there is one; files of other programs may have none.
-  void check_numbers() {
-    const auto written = result_.metadata.extract(checksum_key);
-    if (!written || written.mapped() == checksum_text(result_)) return;
-    fail<ModelError>(
-        "[safetensors] {}: its numbers are not those that were written. Hint: the file is damaged: take a copy of it, "
-        "or train again; if they were changed on purpose, remove {} from its metadata.",
-        file_.name(), checksum_key);
+  /// Verifies the checksums, if there are any; files of other programs may have none.
+  void check_sums() {
+    const auto numbers = result_.metadata.extract(checksum_key), header = result_.metadata.extract(header_key);
+    const auto expect = [&](const auto& written, std::uint32_t sum, std::string_view what, const char* key) {
+      if (!written || written.mapped() == checksum_text(sum)) return;
+      fail<ModelError>(
+          "[safetensors] {}: its {} not what was written. Hint: the file is damaged: take a copy of it, or train "
+          "again; if it was changed on purpose, remove {} from its metadata.",
+          file_.name(), what, key);
+    };
+    expect(header, header_checksum_of(result_), "header (names, shapes, metadata) is", header_key);
+    expect(numbers, checksum_of(result_), "numbers are", checksum_key);
   }
 
   data::File file_;
@@ -178,7 +183,8 @@ std::string header_of(const SafetensorsFile& file) {
     text += (text.size() > 1 ? "," : "") + Json(name).dump() + ":" + value;
   };
   std::map<std::string, std::string> metadata = file.metadata;
-  metadata[checksum_key] = checksum_text(file);
+  metadata[checksum_key] = checksum_text(checksum_of(file));
+  metadata[header_key] = checksum_text(header_checksum_of(file));
   add("__metadata__", Json(metadata).dump());
   std::int64_t offset = 0;
   for (const auto& [name, tensor] : file.tensors) {

@@ -24,12 +24,12 @@ Var features_of(const Scope& s, const Var& pixels) {
     x = nn::conv2d(s / name, x, {.filters = filters, .bias = false});
     x = max_pool2d(relu(nn::batch_norm(s / (std::string(name) + "_norm"), x)));
   }
-  return relu(nn::dense(s / "features", nn::dropout(s / "dropout1", flatten(x), 0.25), width));
+  return relu(nn::dense(s / "features", nn::dropout(s / "dropout1", flatten(x), 0.4), width));
 }
 
 ModelFunction classifier(std::int64_t classes) {
   return [classes](const Scope& s, const Var& pixels) {
-    const Var h = nn::dropout(s / "dropout2", features_of(s, pixels), 0.25);
+    const Var h = nn::dropout(s / "dropout2", features_of(s, pixels), 0.4);
     return nn::dense(s / "output", h, classes, {.initializer = init::lecun_normal()});
   };
 }
@@ -40,7 +40,7 @@ State trained(const Dataset& train, std::int64_t classes, int threads) {
   rows.set("target", train["target"]);
   Trainer trainer(classifier(classes), loss::cross_entropy,
                   optim::adamw({.lr = 3e-3, .weight_decay = 0.05, .schedule = schedule::one_cycle()}), threads);
-  trainer.fit(rows, {.epochs = 4, .batch_size = 128});
+  trainer.fit(rows, {.epochs = 12, .batch_size = 128});
   return trainer.state();
 }
 

@@ -13,6 +13,7 @@
 #include "options/differences.hpp"
 #include "train/batches.hpp"
 #include "train/evaluation.hpp"
+#include "train/fingerprint.hpp"
 #include "train/made_on.hpp"
 #include "train/replicas.hpp"
 #include "train/write_by_ranks.hpp"
@@ -42,7 +43,8 @@ class Fit {
         owns_steps_(std::ranges::any_of(optimizers_, [](const Optimizer* o) { return owns_steps(*o); })),
         state_(state),
         loss_(loss),
-        options_(options) {}
+        options_(options),
+        fingerprint_(options.fingerprint.empty() ? fingerprint_of(options, optimizers_) : options.fingerprint) {}
   Fit(const Fit&) = delete;
   Fit& operator=(const Fit&) = delete;
   ~Fit() {
@@ -211,13 +213,13 @@ class Fit {
 
   void start_or_resume() {
     if (options_.resume && !options_.checkpoints.empty()) {
-      auto found = newest_checkpoint(options_.checkpoints.string(), objectives_.evaluation_state(state_),
-                                     options_.fingerprint, history_.warnings);
+      auto found = newest_checkpoint(options_.checkpoints.string(), objectives_.evaluation_state(state_), fingerprint_,
+                                     history_.warnings);
       if (found) {
-        if (found->fingerprint != options_.fingerprint) {
-          fail<UsageError>(
-              "[resume] the checkpoint is of another configuration: {}",
-              fmt::join(differences(options_in(found->fingerprint), options_in(options_.fingerprint)), "; "));
+        const bool has_none = found->fingerprint.empty();  // older versions wrote none unless a program gave one
+        if (!has_none && found->fingerprint != fingerprint_) {
+          fail<UsageError>("[resume] the checkpoint is of another configuration: {}",
+                           fmt::join(differences(options_in(found->fingerprint), options_in(fingerprint_)), "; "));
         }
         if (found->position.total_steps != position_.total_steps) {
           fail<UsageError>(
@@ -402,10 +404,9 @@ class Fit {
   void checkpoint() {
     last_checkpoint_ = state_.step;
     if (options_.checkpoints.empty()) return;
-    write_by_ranks(
-        options_.ranks.get(), objectives_, options_.checkpoints.string(),
-        {state_, best_parameters_, position_, options_.fingerprint, collection_, made_on(objectives_.device())},
-        options_.keep_checkpoints);
+    write_by_ranks(options_.ranks.get(), objectives_, options_.checkpoints.string(),
+                   {state_, best_parameters_, position_, fingerprint_, collection_, made_on(objectives_.device())},
+                   options_.keep_checkpoints);
   }
 
   void finish() {
@@ -435,6 +436,7 @@ class Fit {
   State& state_;
   const LossFunction* loss_;
   const FitOptions& options_;
+  std::string fingerprint_;
   History history_;
   bool over_ = false;
   const Dataset* training_ = nullptr;

@@ -48,6 +48,14 @@ batch_size = 8
     ASSERT_EQ(ran.code, 0) << ran.err;
   }
   EXPECT_EQ(read_text(path("always/model.safetensors")), read_text(path("never/model.safetensors")));
+  const auto worst = [&](const std::string& name) {
+    const std::string page = read_text(path(name + "/report.html"));
+    const auto begin = page.find("Worst rows");
+    return begin == std::string::npos ? "" : page.substr(begin, page.find("</table>", begin) - begin);
+  };
+  EXPECT_EQ(worst("always"), worst("never"));
+  EXPECT_NE(worst("never").find("<img class=\"row\" alt=\"image "), std::string::npos) << worst("never");
+  EXPECT_NE(worst("never").find("<td>right</td><td>right ("), std::string::npos) << worst("never");
   const nlohmann::json kept = run("evaluate never --json").json(), streamed = run("evaluate always --json").json();
   EXPECT_EQ(kept["loss"], streamed["loss"]);
   EXPECT_GT(kept["accuracy"].get<double>(), 0.9);

@@ -55,6 +55,22 @@ TEST_F(DataRecords, EvaluateMeasuresTheRowsThatWereHeldOutAsTheRunDid) {
   EXPECT_NEAR(*std::ranges::min_element(figures), evaluated.json()["rmse"].get<double>(), 1e-6);
 }
 
+/// The number of threads is that of the option, whatever the environment and the run's configuration say.
+TEST_F(DataRecords, TrainedModelsAreUsedWithTheThreadsThatAreAskedFor) {
+  write_table("t.csv");
+  ASSERT_EQ(run("train t.csv --target y --epochs 2 --quiet --out a").code, 0);
+  ASSERT_EQ(run("train t.csv --target y --epochs 2 --stop-after 3 --threads 2 --quiet --out b").code, 0);
+  for (const std::string asked : {"evaluate a --json", "evaluate b --data t.csv --json"}) {
+    const Ran one = run(asked + " --threads 1"), three = run(asked + " --threads 3");
+    EXPECT_EQ(one.code, 0) << one.err;
+    EXPECT_EQ(one.out, three.out);
+    const std::string in = "THALWEG_THREADS=abc " + command() + " " + asked;
+    EXPECT_EQ(shell(in).code, asked.starts_with("evaluate b") ? 0 : 2) << asked;  // b's configuration has a number
+    EXPECT_EQ(shell(in + " --threads 2").code, 0);
+    expect_refused(run(asked + " --threads -1"), 2, {"-1", "Wanted: "});
+  }
+}
+
 TEST_F(DataRecords, ALongFileNameIsSeparatedFromItsNumbers) {
   write_table("t.csv");
   write_table("a-long-name.csv", 30);

@@ -27,6 +27,18 @@ TEST(Workers, EveryTaskRunsOnce) {
   }
 }
 
+TEST(Workers, TheDefaultNumberCanBeSetForAWhile) {
+  const int before = default_threads();
+  {
+    const DefaultThreads three(3);
+    EXPECT_EQ(Workers().threads(), 3);
+    const DefaultThreads two(2), kept(0);
+    EXPECT_EQ(Workers().threads(), 2);
+    EXPECT_EQ(Workers(1).threads(), 1);
+  }
+  EXPECT_EQ(default_threads(), before);
+}
+
 TEST(Workers, OfTwoThreadsOneTakesTheFirstTasksAndTheOtherTheLast) {
   Workers workers(2);
   for (int round = 0; round < 50; ++round) {

@@ -76,6 +76,29 @@ TEST(Minimize, EveryMethodTakesFunctionsWithConstants) {
   }
 }
 
+/// The square of the gradient leaves the range of numbers; the gradient itself does not, and is not 0.
+TEST(Minimize, SlopesOutsideTheRangeOfNumbersAreNamed) {
+  for (const double factor : {1e-200, 1e200}) {
+    const auto bowl = [factor](Var x) { return sum(factor * square(x - 3.0)); };
+    for (const Optimizer& method : {optim::lbfgs(), optim::nonlinear_cg(), optim::gradient_descent()}) {
+      const auto result = minimize(bowl, full({2}, 0, f64), method, {.gradient_norm = 0});
+      EXPECT_EQ(result.reason, MinimizeReason::no_progress) << result.summary();
+      EXPECT_EQ(result.no_progress, factor < 1
+                                        ? "the slope is too small for a number; multiply the function by a large factor"
+                                        : "the slope is too large for a number; multiply the function by a small "
+                                          "factor");
+      EXPECT_NEAR(result.gradient_norm / factor, 6 * std::sqrt(2.0), 1e-12);
+    }
+    MinimizeOptions held{.gradient_norm = 0};
+    held.lower = full({2}, -1, f64);
+    EXPECT_NEAR(minimize(bowl, full({2}, 0, f64), optim::lbfgs(), held).gradient_norm / factor, 6 * std::sqrt(2.0),
+                1e-12);
+  }
+  const auto flat = minimize([](Var x) { return sum(square(x)); }, full({2}, 0, f64), optim::gradient_descent(),
+                             {.gradient_norm = -1});
+  EXPECT_EQ(flat.no_progress, "the gradient is 0");
+}
+
 TEST(Minimize, ReportsThatItDiverged) {
   const auto result = minimize([](Var x) { return sum(square(square(x))); }, full({2}, 5, f64), optim::sgd({.lr = 10}));
   EXPECT_EQ(result.reason, MinimizeReason::not_finite);

@@ -56,6 +56,36 @@ TEST_F(Safetensors, AFlippedBitOfANumberIsFound) {
                    .metadata.contains("thalweg.checksum"));  // the checksum is not part of the user's metadata
 }
 
+/// Whatever single byte is changed, the file is refused or means the same. Only a changed name of the header's checksum
+/// leaves it unchecked, as in a file of another program.
+TEST_F(Safetensors, AChangedByteOfTheHeaderIsFound) {
+  const std::string whole = valid(), key = "thalweg.header_checksum";
+  const SafetensorsFile before = read_safetensors(path("valid"));
+  const std::size_t key_at = whole.find(key);
+  ASSERT_NE(key_at, std::string::npos);
+  int same = 0, refused = 0;
+  for (std::size_t at = 0; at < whole.size(); ++at) {
+    if (at >= key_at && at < key_at + key.size()) continue;
+    std::string changed = whole;
+    changed[at] = static_cast<char>(changed[at] ^ 1);
+    if (!reads(changed)) {
+      ++refused;
+      continue;
+    }
+    ++same;
+    write("changed", changed);
+    const SafetensorsFile after = read_safetensors(path("changed"));
+    EXPECT_EQ(after.metadata, before.metadata) << at;
+    ASSERT_EQ(after.tensors.size(), before.tensors.size());
+    for (std::size_t i = 0; i < after.tensors.size(); ++i) {
+      EXPECT_EQ(after.tensors[i].first, before.tensors[i].first) << at;
+      EXPECT_TRUE(identical(after.tensors[i].second, before.tensors[i].second)) << at;
+    }
+  }
+  EXPECT_GT(refused, 10 * same);
+  EXPECT_FALSE(before.metadata.contains(key));
+}
+
 TEST_F(Safetensors, AFileWithoutAChecksumIsRead) {
   EXPECT_TRUE(reads(with_header(R"({"x":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", 4)));
 }

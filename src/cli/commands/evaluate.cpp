@@ -13,6 +13,7 @@
 #include "cli/texts.hpp"
 #include "core/error.hpp"
 #include "core/numbers.hpp"
+#include "core/workers.hpp"
 #include "run/data_record.hpp"
 #include "run/model_parts.hpp"
 #include "run/sections.hpp"
@@ -28,6 +29,7 @@ namespace {
 
 struct EvaluateArguments {
   std::string run, data, images, labels, device = "cpu";
+  int threads = 0;
 };
 
 struct Measured {
@@ -111,15 +113,16 @@ OpenedRun stopped_on(const EvaluateArguments& arguments, const Context& context,
   const Recipe recipe = recipe_of(read_safetensors(file), file.string());
   Measured given = given_data(arguments, recipe.preprocessing, warnings);
   name = std::move(given.name);
-  return open_stopped(arguments.run, recipe, given.data, context.registry, warnings);
+  return open_stopped(arguments.run, recipe, given.data, context.registry, warnings, arguments.threads);
 }
 
 /// Measures a stopped run on the given data, or else on its test data or its held-out rows.
 int evaluate_stopped(const EvaluateArguments& arguments, const Context& context) {
   std::vector<std::string> warnings;
   std::string name;
-  OpenedRun opened = is_own(arguments) ? open_run(arguments.run, Parameters::evaluated, context.registry, warnings)
-                                       : stopped_on(arguments, context, name, warnings);
+  OpenedRun opened = is_own(arguments)
+                         ? open_run(arguments.run, Parameters::evaluated, context.registry, warnings, arguments.threads)
+                         : stopped_on(arguments, context, name, warnings);
   for (const std::string& warning : warnings) {
     if (!context.quiet) say("warning: {}\n", warning);
   }
@@ -228,6 +231,7 @@ int run(const EvaluateArguments& arguments, const Context& context) {
   if (text_run(arguments.run) || looped_run(arguments.run))
     refuse_device(arguments.device, "embeddings, recommenders and classifiers of texts are used");
   const DeviceInUse device(arguments.device);
+  const DefaultThreads threads(arguments.threads);
   if (const auto texts = text_run(arguments.run)) return evaluate_texts(*texts, arguments.data, context);
   if (const LoopedRow* row = looped_run(arguments.run))
     return evaluate_looped(*row, arguments.run, arguments.data, context);
@@ -270,6 +274,7 @@ void set_up(CLI::App& command, Context& context) {
   command.add_option("--images", arguments->images, "Images to measure on (IDX)");
   command.add_option("--labels", arguments->labels, "Their labels (IDX)");
   add_device_option(command, arguments->device);
+  add_threads_option(command, arguments->threads);
   set_run(command, context, [arguments, &context] { return run(*arguments, context); });
 }
 

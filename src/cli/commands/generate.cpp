@@ -10,6 +10,7 @@
 #include "cli/signals.hpp"
 #include "core/counted.hpp"
 #include "core/error.hpp"
+#include "core/workers.hpp"
 #include "options/nearest_name.hpp"
 #include "run/trained_system.hpp"
 #include "store/atomic_file.hpp"
@@ -23,13 +24,14 @@ namespace {
 
 struct GenerateArguments {
   std::string run, prompt, label, out, device = "cpu";
+  int threads = 0;
   GenerateOptions text;
   GenerateRequest request;
   std::vector<std::string> given = {};  ///< options only for models of text, and only for systems
 };
 
 constexpr std::string_view of_text[] = {"prompt", "tokens", "temperature", "top-k", "top-p"};
-constexpr std::string_view of_systems[] = {"count", "class", "guidance", "steps", "text", "out"};
+constexpr std::string_view of_systems[] = {"count", "class", "guidance", "steps", "text", "out", "threads"};
 
 /// Throws UsageError for the first given option that is among `others`.
 template <class Names>
@@ -73,6 +75,7 @@ GenerateRequest request_of(const GenerateArguments& arguments, const TrainedSyst
   std::vector<std::string_view> takes = row.takes;
   if (std::ranges::find(takes, "text") == takes.end()) takes.push_back("count");  // a text gives one sound
   takes.push_back("out");
+  takes.push_back("threads");
   for (const std::string& name : arguments.given) {
     if (std::ranges::find(of_systems, name) == std::end(of_systems) || std::ranges::find(takes, name) != takes.end())
       continue;
@@ -96,6 +99,7 @@ std::int64_t files_from(const fs::path& folder, const Generated& made) {
 int make_files(const GenerateArguments& arguments, const Context& context) {
   refuse_others(arguments, of_text, "a system");
   const DeviceInUse device(arguments.device);
+  const DefaultThreads threads(arguments.threads);
   const TrainedSystem trained = load_system(arguments.run, context.registry);
   const SystemRow& row = context.registry.system(trained.choice.kind);
   if (!trained.system.generate) fail<UsageError>("[generate] {} cannot generate anything", row.name);
@@ -172,7 +176,8 @@ void set_up(CLI::App& command, Context& context) {
   command.add_option("--text", request.text, "The text to speak")->group("Systems");
   command.add_option("--out", arguments->out, "Folder for the files (RUN/generated)")->group("Systems");
   add_device_option(command, arguments->device);
-  command.get_option("--device")->group("Systems");
+  add_threads_option(command, arguments->threads);
+  for (const char* option : {"--device", "--threads"}) command.get_option(option)->group("Systems");
   set_run(command, context, [arguments, &context, &command] {
     for (const CLI::Option* option : command.get_options()) {
       if (option->count() > 0 && !option->get_lnames().empty())

@@ -42,7 +42,7 @@ class GaussNewton : public Method {
       by_products(at, memory, oracle);
     }
     const double slope = dot(at.gradient, step);
-    if (!(slope < 0)) return {.moved = false, .why = "the direction does not lead down"};
+    if (!leads_down(slope)) return {.moved = false, .why = why_not_down(at.gradient, step)};
     const LineStep found =
         search_armijo(oracle, at, step, slope, 1, {x, gradient}, {.decrease = o_.decrease, .most = 60});
     if (!found.found) return {.moved = false, .why = "the line search found no lower value"};

@@ -36,7 +36,7 @@ class GradientDescent : public Method {
     copy(at.gradient, d);
     thalweg::scale(d, -1);
     const double slope = -dot(d, d);
-    if (!(slope < 0)) return {.moved = false, .why = "the gradient is 0"};
+    if (!leads_down(slope)) return {.moved = false, .why = why_not_down(at.gradient, d)};
     // the predicted fall of the first trial is that of the last step (Nocedal and Wright 2006, equation 3.60)
     const double first = last[1] == 0 ? std::min(1.0, 1 / sum_abs(at.gradient)) : 2 * last[0] / slope;
     const LineOptions options{o_.decrease, o_.curvature, 1e20, static_cast<int>(o_.evaluations)};

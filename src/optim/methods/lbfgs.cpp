@@ -61,7 +61,7 @@ class Lbfgs : public Method {
     Tensor& d = memory["direction"];
     bounded ? aim_inside(at, memory, oracle) : aim(at, memory);
     double slope = dot(at.gradient, d);
-    if (!(slope < 0)) return {.moved = false, .why = "the direction does not lead down"};
+    if (!leads_down(slope)) return {.moved = false, .why = why_not_down(at.gradient, d)};
     LineOptions line{o_.decrease, o_.curvature, 1e20, static_cast<int>(o_.evaluations)};
     if (bounded) line.longest = 1;
     const double begin = first && !bounded ? std::min(1.0, 1 / norm(at.gradient)) : 1.0;

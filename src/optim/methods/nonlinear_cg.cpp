@@ -53,7 +53,7 @@ class NonlinearCg : public Method {
       slope = -dot(d, d);
       last[since_anew] = 0;
     }
-    if (!(slope < 0)) return {.moved = false, .why = "the gradient is 0"};
+    if (!leads_down(slope)) return {.moved = false, .why = why_not_down(at.gradient, d)};
     const double first = last[last_fall] == 0 ? std::min(1.0, 1 / sum_abs(at.gradient)) : last[last_fall] / slope;
     const LineOptions options{o_.decrease, o_.curvature, 1e20, static_cast<int>(o_.evaluations)};
     const LineStep found = search_wolfe(oracle, at, d, slope, first, {x, gradient}, options);

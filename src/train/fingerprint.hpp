@@ -1,0 +1,15 @@
+#pragma once
+// The fingerprint of a training whose program gives none.
+
+#include <span>
+#include <string>
+
+#include "thalweg/train.hpp"
+
+namespace thalweg {
+
+/// What decides the bits of a training: its optimizers, the order and the number of rows in a step, and the seed. Model
+/// and loss are functions, and have no text; their parameters are compared by name and shape.
+[[nodiscard]] std::string fingerprint_of(const FitOptions& options, std::span<const Optimizer* const> optimizers);
+
+}  // namespace thalweg
