@@ -55,7 +55,8 @@ struct LrFinding {
   double seconds = 0;
   bool stopped = false;  ///< by the stop token; then the results are incomplete
 
-  [[nodiscard]] double lr() const { return suggestions.front().lr; }  ///< recommended
+  /// Recommended. Throws UsageError if there is no suggestion, because the search was stopped.
+  [[nodiscard]] double lr() const;
 };
 
 /// Finds a rate for a training with the options `run` (length, batches, seed, validation rows); its on_step is called

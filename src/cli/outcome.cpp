@@ -350,8 +350,8 @@ struct Outcome {
 /// Adapts the advice to train longer to the end of the run: a stopped run only has to be resumed, and a run that early
 /// stopping ended needs a longer patience.
 void advise_by_end(Verdict& verdict, const History& history) {
-  const bool wants_more = verdict.kind == VerdictKind::still_falling || verdict.kind == VerdictKind::still_rising ||
-                          verdict.kind == VerdictKind::schedule_ended;
+  const bool wants_more = verdict.kind == VerdictKind::still_falling || verdict.kind == VerdictKind::too_short ||
+                          verdict.kind == VerdictKind::still_rising || verdict.kind == VerdictKind::schedule_ended;
   const bool stopped = history.reason == StopReason::stop_after || history.reason == StopReason::stop_requested;
   if (stopped && (wants_more || verdict.kind == VerdictKind::not_judged))
     verdict.advice = "It was stopped before its end: resume it.";

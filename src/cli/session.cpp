@@ -237,7 +237,8 @@ std::string metrics_note(std::int64_t rows, const Recipe& recipe, bool weighted)
   if (table && task == data::Task::regression && (table->target().scale != 1 || table->target().shift != 0)) {
     note += "; the loss is of the standardised target";
   }
-  if (task == data::Task::binary) note += "; positive: " + shown(class_names(recipe)[1]);
+  const bool classes = task == data::Task::binary || (task == data::Task::multiclass && recipe.outputs == 2);
+  if (classes) note += "; positive: " + shown(class_names(recipe)[1]);
   return note;
 }
 

@@ -75,12 +75,12 @@ std::vector<WorstRow> worst_rows(const Session& session, const MeasuredRows& row
   std::vector<WorstRow> worst;
   for (const auto& [loss, row] : highest(losses, rows.weights, most)) {
     const auto at = static_cast<std::size_t>(row);
-    worst.push_back({.place = fmt::format("{} {}", images ? "image" : "line", places[at]),
-                     .truth = numbers ? figure(targets[at]) : classes[static_cast<std::size_t>(truth.at(row))],
-                     .predicted = numbers ? figure(predictions.at(row))
-                                          : predicted_class(predictions, row, classes, scores),
-                     .loss = loss,
-                     .png = images ? picture_of(rows.data, row) : std::vector<std::byte>{}});
+    worst.push_back(
+        {.place = fmt::format("{} {}", images ? "image" : "line", places[at]),
+         .truth = numbers ? figure(targets[at]) : classes[static_cast<std::size_t>(truth.at(row))],
+         .predicted = numbers ? figure(predictions.at(row)) : predicted_class(predictions, row, classes, scores),
+         .loss = loss,
+         .png = images ? picture_of(rows.data, row) : std::vector<std::byte>{}});
   }
   return worst;
 }

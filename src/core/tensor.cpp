@@ -159,7 +159,14 @@ Tensor random_uniform(const Shape& shape, double low, double high, std::uint64_t
   if (!(low <= high && std::isfinite(high - low)))
     fail<UsageError>("[random_uniform] from {} to {}. Wanted: low <= high, both finite", low, high);
   const RandomKey key = RandomKey{seed, 0}.fold("uniform");
-  return drawn(shape, dtype, [&](std::uint64_t counter) { return low + (high - low) * random_unit(key, counter); });
+  const double last = dtype == f32
+                          ? static_cast<double>(std::nextafter(static_cast<float>(high), static_cast<float>(low)))
+                          : std::nextafter(high, low);
+  return drawn(shape, dtype, [&](std::uint64_t counter) {
+    const double value = low + (high - low) * random_unit(key, counter);
+    const double rounded = dtype == f32 ? static_cast<double>(static_cast<float>(value)) : value;
+    return rounded < high ? value : last;  // rounding may have led up to `high`, which is not drawn
+  });
 }
 
 Tensor random_normal(const Shape& shape, std::uint64_t seed, DType dtype) {

@@ -20,9 +20,9 @@ std::string_view without_sign(std::string_view text) {
   return text.starts_with('-') || text.starts_with('+') ? text.substr(1) : text;
 }
 
-/// 2.158, 12.000; not 0.125, which is not a number of thousands.
-bool is_thousands(std::string_view cell) {
-  const std::size_t point = cell.find('.');
+/// 2.158, 12.000, or with a comma; not 0.125, which is not a number of thousands.
+bool is_thousands(std::string_view cell, char sign = '.') {
+  const std::size_t point = cell.find(sign);
   if (point == std::string_view::npos || cell.front() == '0') return false;
   return point <= 3 && is_digits(cell.substr(0, point)) && cell.size() == point + 4 &&
          is_digits(cell.substr(point + 1));
@@ -41,6 +41,7 @@ void Doubts::add(std::size_t column, const Meaning& meaning) {
     numbers_.push_back(name);
     decimal_commas_ = decimal_commas_ || meaning.form.decimal == ',';
     if (meaning.form.plain()) look_at_numbers(column);
+    if (!meaning.form.plain()) look_at_commas(column, meaning.form);
   }
   if (meaning.kind == ColumnKind::date && meaning.order != DateOrder::year_month_day && reads_both_ways(column))
     either_order_[meaning.order].push_back(name);
@@ -59,6 +60,18 @@ void Doubts::look_at_numbers(std::size_t column) {
   }
   if (zeros) leading_zeros_.push_back(table_.names()[column]);
   if (thousands && !others) thousands_.push_back(table_.names()[column]);
+}
+
+/// Where all cells have three digits behind a comma, it may separate thousands as well as the fraction.
+void Doubts::look_at_commas(std::size_t column, const NumberForm& form) {
+  const bool fraction = form.decimal == ',';
+  if (form.percent || (!fraction && form.group != ',')) return;
+  const bool either = std::ranges::all_of(rows_, [&](std::int64_t row) {
+    const std::string_view cell = without_sign(trim(table_.cell(row, column)));
+    return is_missing(cell) || is_thousands(cell, ',') || (is_digits(cell) && cell.size() <= 3);
+  });
+  if (either) (fraction ? comma_fractions_ : comma_thousands_).push_back(table_.names()[column]);
+  sure_decimal_commas_ = sure_decimal_commas_ || (fraction && !either);
 }
 
 /// Whether all cells are dates in both orders, with different results at least once. With points between the parts, as
@@ -89,6 +102,16 @@ std::vector<std::string> Doubts::remarks() const {
         "{}: three digits behind each point, which was taken for a decimal point. Hint: {}, if 1.026 is 1026.",
         listed(thousands_), hint(thousands_, "thousands_dot")));
   }
+  const auto of_commas = [&](const Names& names, std::string_view taken, std::string_view others, std::string_view type,
+                             std::string_view example) {
+    lines.push_back(fmt::format(
+        "{}: three digits behind each comma, which was taken for {}, and other columns have {}. Hint: {}, if {}.",
+        listed(names), taken, others, hint(names, type), example));
+  };
+  if (!comma_fractions_.empty() && decimal_points_)
+    of_commas(comma_fractions_, "a decimal comma", "decimal points", "thousands_comma", "1,026 is 1026");
+  if (!comma_thousands_.empty() && sure_decimal_commas_)
+    of_commas(comma_thousands_, "a separator of thousands", "decimal commas", "decimal_comma", "1,026 is 1.026");
   if (!leading_zeros_.empty()) {
     lines.push_back(fmt::format("{}: leading zeros, and taken as numbers: are they names? Hint: {}.",
                                 listed(leading_zeros_), hint(leading_zeros_, "category")));

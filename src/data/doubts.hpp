@@ -17,12 +17,13 @@ class Doubts {
   void add(std::size_t column, const Meaning& meaning);
 
   /// One line for each kind of ambiguity: dates whose day and month can be exchanged; numbers with three digits after
-  /// each point, which may separate thousands; numbers with leading zeros, which may be names; and column names that
-  /// are all numbers, which may be a row of data.
+  /// each point or comma, which may separate thousands; numbers with leading zeros, which may be names; and column
+  /// names that are all numbers, which may be a row of data.
   [[nodiscard]] std::vector<std::string> remarks() const;
 
  private:
   void look_at_numbers(std::size_t column);
+  void look_at_commas(std::size_t column, const NumberForm& form);
   [[nodiscard]] bool reads_both_ways(std::size_t column) const;
   [[nodiscard]] bool has_decimal_commas() const { return decimal_commas_ || table_.separator() == ';'; }
 
@@ -30,8 +31,10 @@ class Doubts {
   const Table& table_;
   const std::vector<std::int64_t>& rows_;
   Names leading_zeros_, thousands_, numbers_;
+  Names comma_fractions_, comma_thousands_;  // taken for decimal commas and for separators, and could be the other
   std::map<DateOrder, Names> either_order_;  // by the order that was chosen
   bool decimal_commas_ = false, decimal_points_ = false;
+  bool sure_decimal_commas_ = false;  // some column has them with another number of digits than three
 };
 
 }  // namespace thalweg::data

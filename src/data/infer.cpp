@@ -150,7 +150,9 @@ class Inferrer {
     WantedKind wanted = wanted_of(options_.target);
     const bool said = wanted.kind == ColumnKind::category;
     const auto task = named<Task>(options_.task);
-    if (task == Task::regression && said) fail<UsageError>("[data] task = \"regression\" of a category");
+    if (task == Task::regression && said)
+      fail<UsageError>("[data] task = \"regression\", and {} is said to be a category. Hint: leave one of the two out.",
+                       options_.target);
     if (task && !wanted.kind) wanted.kind = task == Task::regression ? ColumnKind::number : ColumnKind::category;
     const Meaning meaning = decide_meaning(table_, column, rows_, s, wanted);
     if (meaning.kind == ColumnKind::date) {
@@ -181,7 +183,7 @@ class Inferrer {
   /// Moves the positive class to the second position.
   void choose_positive(std::vector<ClassRows>& classes) {
     const std::string& wanted = options_.positive;
-    if (result_.schema.task != Task::binary) {
+    if (classes.size() != 2) {
       if (wanted.empty()) return;
       fail<UsageError>("[data] positive = \"{}\", and the task is {}. Hint: only of two classes one is positive.",
                        wanted, name(result_.schema.task));
@@ -262,6 +264,13 @@ class Inferrer {
     }
   }
 
+  /// The levels that get a column of their own: those that are not pooled.
+  [[nodiscard]] std::int64_t columns_of(const std::vector<Level>& levels) const {
+    const std::int64_t often =
+        std::ranges::count_if(levels, [&](const Level& level) { return level.count >= options_.rare_levels; });
+    return options_.max_levels > 0 ? std::min(often, options_.max_levels) : often;
+  }
+
   void warn_of(std::size_t column, ColumnKind kind, const Summary& s) {
     const std::string& feature = table_.names()[column];
     if (kind == ColumnKind::number) {
@@ -272,7 +281,7 @@ class Inferrer {
     if (kind != ColumnKind::category) return;
     for (std::string& remark : remarks_on_levels(feature, s, !options_.types.contains(feature)))
       warn(std::move(remark));
-    const auto levels = static_cast<std::int64_t>(s.levels.size());
+    const std::int64_t levels = columns_of(s.levels);
     const bool embedded = options_.embed_levels > 0 && levels > options_.embed_levels;
     if (levels > many_levels && !embedded) {
       warn(fmt::format("{} has {} levels, and each becomes a column. Hint: drop it, embed it (embed_levels = {}){}.",

@@ -23,7 +23,8 @@ std::size_t group_here(std::string_view text, char group) {
   return 0;
 }
 
-/// The whole part of a number without its separators; nothing if a group does not have three digits.
+/// The whole part of a number without its separators; nothing if a group does not have three digits, or if the first
+/// begins with 0, as in 0,066, whose comma is a decimal comma.
 std::optional<std::string> whole_part(std::string_view& text, char group) {
   std::string digits;
   std::size_t in_group = 0;
@@ -37,7 +38,7 @@ std::optional<std::string> whole_part(std::string_view& text, char group) {
     }
     const std::size_t skip = group == '\0' || digits.empty() ? 0 : group_here(text, group);
     if (skip == 0) break;
-    if (grouped ? in_group != 3 : in_group > 3) return std::nullopt;
+    if (grouped ? in_group != 3 : in_group > 3 || digits.front() == '0') return std::nullopt;
     grouped = true;
     in_group = 0;
     text.remove_prefix(skip);

@@ -19,7 +19,7 @@ struct NumberForm {
 };
 
 /// The number in a cell of that form, or nothing if it is not a number or not finite in f32. Groups of thousands must
-/// be complete: 1,234 but not 12,34.
+/// be complete: 1,234 but not 12,34, and not 0,234.
 [[nodiscard]] std::optional<double> number_in(std::string_view cell, const NumberForm& form);
 
 /// The possible forms of a column besides the plain one. If two forms fit, the first is chosen: in "3,161" the comma

@@ -130,7 +130,16 @@ std::optional<std::string> remark_on_units(const std::string& name, const Summar
   if (summary.levels.size() < fewest || summary.numbers > 0) return std::nullopt;
   const std::string around = around_number(summary.levels.front().text);
   const auto has_same = [&](const Level& level) { return around_number(level.text) == around; };
-  if (around.empty() || !std::ranges::all_of(summary.levels, has_same)) return std::nullopt;
+  if (around.empty()) return std::nullopt;
+  constexpr std::string_view minus = "\u2212";
+  if (std::ranges::all_of(summary.levels, [&](const Level& level) {
+        return around_number(level.text) == minus || number_in(level.text);
+      })) {
+    return fmt::format(
+        "{}: its minus sign is '{}', as in '{}', and the column is taken as text. Hint: write it as '-'.", name, minus,
+        summary.levels.front().text);
+  }
+  if (!std::ranges::all_of(summary.levels, has_same)) return std::nullopt;
   return fmt::format(
       "{}: every cell is a number with '{}' beside it, as '{}', and is taken as text. Hint: if they are amounts, keep "
       "only the numbers.",

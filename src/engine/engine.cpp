@@ -37,6 +37,8 @@ Engine::Engine(std::vector<EngineObjective> objectives, std::shared_ptr<Crew> cr
       did_(objectives.size()),
       divisors_(objectives.size()) {
   for (EngineObjective& o : objectives) {
+    if (o.name.find_first_of(":/[") != std::string::npos)
+      fail<UsageError>("[trainer] an objective called '{}'. Wanted: a name without ':', '/' and '['", o.name);
     Updater updater(o.name, std::move(o.optimizer), o.options.averages);
     objectives_.push_back({std::move(o.name), std::move(o.options), std::move(updater), Evaluator(o.function, far_)});
     objectives_.back().sets_momentum = optimizer(size() - 1).schedule.momentum({}).has_value();
@@ -394,7 +396,7 @@ void Engine::turn(State& state, const RowSelection& batch, const Turn& turn, Ste
   for (std::size_t i = 0; i < objectives; ++i) {  // after all gradients were computed at the same parameters
     Updater& updater = objectives_[i].updater;
     const Progress progress = turn.progress.empty() ? Progress{.step = updater.steps(state)} : turn.progress[i];
-    did_[i].lr = optimizer(i).lr * optimizer(i).schedule.factor(progress);
+    did_[i].lr = rate_at(i, progress);
     if (sums.weight(i) == 0) {
       updater.skip(state);
     } else {
@@ -416,6 +418,14 @@ void Engine::turn(State& state, const RowSelection& batch, const Turn& turn, Ste
   if (sums.lent.data()) give_back(std::move(sums));
 }
 
+double Engine::rate_at(std::size_t objective, const Progress& progress) const {
+  const Optimizer& optimizer = this->optimizer(objective);
+  const double lr = optimizer.lr * optimizer.schedule.factor(progress);
+  if (std::isfinite(lr)) return lr;
+  fail<UsageError>("[schedule] {}: the learning rate of step {} is {}. Wanted: a finite number",
+                   optimizer.schedule.name(), progress.step + 1, lr);
+}
+
 void Engine::look_at(std::size_t objective, const State& state, const RowSelection& batch,
                      const BatchPrograms& programs, const Sums& sums, StepReport& report) {
   Member& o = objectives_[objective];
@@ -426,7 +436,9 @@ void Engine::look_at(std::size_t objective, const State& state, const RowSelecti
   did.loss = sums.loss(objective) / sums.weight(objective);
   did.gradient_norm = o.norm->of(gradient, crew_->workers) / divisor;
   const bool finite = std::isfinite(did.loss) && std::isfinite(did.gradient_norm);
-  if (!finite && !o.updater.program().skips) throw_not_finite(objective, state, batch, programs);
+  const auto mends = [](const Transform& transform) { return transform.name == "zero_nonfinite"; };
+  const bool is_mended = std::isfinite(did.loss) && std::ranges::any_of(optimizer(objective).chain, mends);
+  if (!finite && !is_mended && !o.updater.program().skips) throw_not_finite(objective, state, batch, programs);
   if (watches_layers_) watch_layers(objective, gradient, report);
 }
 

@@ -178,6 +178,8 @@ class Engine {
   [[nodiscard]] std::byte* gradient_of(std::size_t objective, const Sums& sums, const State& state) const;
   void update(std::size_t objective, State& state, const Sums& sums, double divisor, double norm, double lr,
               const Progress& progress);
+  /// The learning rate of a step. Throws UsageError if the schedule gives none.
+  [[nodiscard]] double rate_at(std::size_t objective, const Progress& progress) const;
   /// The loss and the gradient's norm of an objective; throws NumericError where one is not finite.
   void look_at(std::size_t objective, const State& state, const RowSelection& batch, const BatchPrograms& programs,
                const Sums& sums, StepReport& report);

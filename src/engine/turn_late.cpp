@@ -50,7 +50,7 @@ void Engine::turn_late(State& state, const RowSelection& batch, const Turn& turn
   asked.shard_size = turn.shard_size;
   asked.programs = *programs;
   asked.total = progress.total;
-  asked.lr = optimizer(0).lr * optimizer(0).schedule.factor(progress);
+  asked.lr = rate_at(0, progress);
   if (!turn.row_weights.empty()) asked.row_weight = turn.row_weights[0];
   asked.divisor = known_divisor(*programs, rows, asked.row_weight);
   start_late(state, std::move(asked));

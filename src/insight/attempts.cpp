@@ -47,6 +47,14 @@ double loss_at_start(const Case& c, const Trials& trials) {
   return c.course.raw.empty() ? std::nan("") : c.course.raw.front();
 }
 
+/// The loss after a trial from the start with this rate, which the verdict tells.
+double tried_from_start(double rate, double before, const Trials& trials, Verdict& verdict) {
+  const double after = trials.afresh(rate);
+  verdict.tried.push_back(
+      tried_text(fmt::format("From the start with lr = {}", number_text(rate, 3)), trials.steps, before, after));
+  return after;
+}
+
 }  // namespace
 
 bool lower_rates_reach(double goal, const Case& c, const Trials& trials, Verdict& verdict) {
@@ -54,12 +62,24 @@ bool lower_rates_reach(double goal, const Case& c, const Trials& trials, Verdict
   verdict.advice = fmt::format(
       "Lower lr far below {}, because the loss did not fall with that either; or check the data and the loss.",
       number_text(c.course.peak_rate / 9, 3));
+  double lowest = before;
   for (const double part : {3.0, 9.0}) {
-    const double rate = c.course.peak_rate / part, after = trials.afresh(rate);
-    verdict.tried.push_back(
-        tried_text(fmt::format("From the start with lr = {}", number_text(rate, 3)), trials.steps, before, after));
-    if (after < before)
+    const double rate = c.course.peak_rate / part, after = tried_from_start(rate, before, trials, verdict);
+    if (after < lowest)
       verdict.advice = fmt::format("Lower lr to {}: in a trial the loss fell with it.", number_text(rate, 3));
+    lowest = std::min(lowest, after);
+    if (after < goal) return true;
+  }
+  return false;
+}
+
+bool higher_rates_reach(double goal, const Case& c, const Trials& trials, Verdict& verdict) {
+  constexpr double hardly = 0.01;  // of the first loss: a run that moved more had rate enough
+  const double before = loss_at_start(c, trials);
+  if (!(std::abs(c.course.fall()) < hardly * std::abs(c.course.first))) return false;
+  for (const double factor : {10.0, 100.0, 1000.0}) {
+    const double rate = factor * c.course.peak_rate, after = tried_from_start(rate, before, trials, verdict);
+    verdict.advice = fmt::format("Raise lr to {}: in a trial the loss fell with it.", number_text(rate, 3));
     if (after < goal) return true;
   }
   return false;
@@ -115,7 +135,8 @@ std::string_view measure_text(const Case& c) {
 }
 
 bool try_lower_rates(const Case& c, const Trials& trials, Verdict& verdict) {
-  lower_rates_reach(loss_at_start(c, trials), c, trials, verdict);
+  const double start = loss_at_start(c, trials), constant = like_a_constant * c.options.constant_training;
+  lower_rates_reach(constant < start ? constant : start, c, trials, verdict);
   return true;
 }
 
@@ -127,6 +148,7 @@ bool try_lower_rates_for_more(const Case& c, const Trials& trials, Verdict& verd
 
 bool try_settling(const Case& c, const Trials& trials, Verdict& verdict) {
   constexpr double clearly = 0.98;
+  if (c.course.final_rate < annealed) return false;  // a schedule has lowered it already
   const double rate = c.course.peak_rate * c.course.final_rate, before = trials.now();
   const double same = trials.onward(rate), lower = trials.onward(rate / 3);
   const std::string from = start_text(c.history);
@@ -152,10 +174,20 @@ bool try_higher_rate(const Case& c, const Trials& trials, Verdict& verdict) {
   verdict.tried.push_back(
       tried_text(fmt::format("The same with lr = {}", number_text(3 * rate, 3)), trials.steps, before, higher));
   const bool better = higher < before && before - higher > 1.5 * std::max(0.0, before - same);
-  if (better)
-    verdict.advice = fmt::format("Raise lr threefold, to {}, and try higher values too.", number_text(3 * rate, 3));
-  if (better && trials.along) search_line(trials, rate, verdict);
-  return better;
+  if (!better) return false;
+  verdict.advice = fmt::format("Raise lr threefold, to {}, and try higher values too.", number_text(3 * rate, 3));
+  double best = higher;
+  for (const double factor : {30.0, 300.0, 3000.0}) {
+    const double after = trials.onward(factor * rate);
+    if (!(before - after > 1.5 * (before - best))) break;
+    best = after;
+    verdict.tried.push_back(
+        tried_text(fmt::format("The same with lr = {}", number_text(factor * rate, 3)), trials.steps, before, after));
+    verdict.advice =
+        fmt::format("Raise lr to {}: in a trial the loss fell much further with it.", number_text(factor * rate, 3));
+  }
+  if (trials.along) search_line(trials, rate, verdict);
+  return true;
 }
 
 bool try_other_rates(const Case& c, const Trials& trials, Verdict& verdict) {
@@ -163,10 +195,14 @@ bool try_other_rates(const Case& c, const Trials& trials, Verdict& verdict) {
   if (!trials.afresh || knows_by_heart(c) || learned_in_part(c)) return true;
   const std::string advice = verdict.advice;
   const bool is_slow = falls_by(c, 0);
-  if (!(is_slow ? try_higher_rate(c, trials, verdict)
-                : lower_rates_reach(like_a_constant * constant, c, trials, verdict))) {
-    verdict.advice = advice;
-    return true;
+  const double goal = like_a_constant * constant;
+  if (!(is_slow ? try_higher_rate(c, trials, verdict) : lower_rates_reach(goal, c, trials, verdict))) {
+    if (is_slow || !higher_rates_reach(goal, c, trials, verdict)) {
+      verdict.advice = advice;
+      return true;
+    }
+    verdict.kind = VerdictKind::crawling;
+    verdict.sentence = "Crawling: the learning rate is too low.";
   }
   verdict.rate_advice = verdict.advice;
   if (is_slow && c.course.last > 1.05 * constant) {

@@ -60,7 +60,11 @@ using Attempt = bool (*)(const Case&, const Trials&, Verdict&);
 /// `goal`. Returns whether one of them does. With a warm-up the run may have ended before it reached the rate that was
 /// asked for, hence the highest rate that it had.
 bool lower_rates_reach(double goal, const Case& run, const Trials& trials, Verdict& verdict);
-/// A third of the learning rate from the start, and a ninth where the third diverges too.
+/// Tries ten, a hundred and a thousand times the highest rate of a run whose loss hardly moved, until one gets below
+/// `goal`. Returns whether one does.
+bool higher_rates_reach(double goal, const Case& run, const Trials& trials, Verdict& verdict);
+/// A third of the learning rate from the start, and a ninth where the loss did not get below its start and the constant
+/// with the third.
 bool try_lower_rates(const Case& run, const Trials& trials, Verdict& verdict);
 /// The same; but where the run ended at the level of the best constant, one of the two must get below it. Otherwise the
 /// learning rate was not the cause.
@@ -69,11 +73,12 @@ bool try_lower_rates_for_more(const Case& run, const Trials& trials, Verdict& ve
 /// rows.
 bool try_settling(const Case& run, const Trials& trials, Verdict& verdict);
 /// Three times the highest learning rate must do clearly better than the highest itself, from the same state on the
-/// same rows. If it does, a line search tells how far a step along the gradient may go.
+/// same rows. If it does, 30, 300 and 3,000 times are tried as long as each does clearly better; and a line search
+/// tells how far a step along the gradient may go.
 bool try_higher_rate(const Case& run, const Trials& trials, Verdict& verdict);
-/// Tries other learning rates: three times the rate where the loss falls steadily but slowly, otherwise a third and a
-/// ninth, which must get below the constant. If one does, the advice names it, and a run that ended above the constant
-/// was only too slow.
+/// Tries other learning rates: higher ones where the loss falls steadily but slowly, otherwise a third and a ninth,
+/// which must get below the constant, and higher ones where the loss hardly moved. If one does, the advice names it,
+/// and a run that ended above the constant was only too slow.
 bool try_other_rates(const Case& run, const Trials& trials, Verdict& verdict);
 /// Continues from the kept parameters, at the last learning rate, or at a third of the highest where the schedule has
 /// lowered it. If the loss does not fall, the advice promises nothing of more epochs. Nor does it if the parameters of

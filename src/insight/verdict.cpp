@@ -30,6 +30,7 @@ std::string_view name(VerdictKind kind) {
     case VerdictKind::overfitting: return "overfitting";
     case VerdictKind::crawling: return "crawling";
     case VerdictKind::still_falling: return "still falling";
+    case VerdictKind::too_short: return "too short to judge";
     case VerdictKind::schedule_ended: return "the schedule ended it";
     case VerdictKind::converged: return "converged";
     case VerdictKind::still_rising: return "still rising";
@@ -177,8 +178,9 @@ std::optional<Finding> learned_nothing(const Case& c) {
         "Take a smaller model, raise weight_decay, or find more data; or the inputs say nothing about the target.";
   }
   const double validation = c.options.constant_validation;
-  if (!c.course.validation.loss.empty() && validation > 0) {
-    const double end = level_of(c.course.validation.loss, 0.8, 1);
+  const double end = c.course.validation.loss.empty() ? 0 : level_of(c.course.validation.loss, 0.8, 1);
+  const bool by_validation = end > like_a_constant * validation || !(c.options.constant_training > 0);
+  if (end > 0 && validation > 0 && by_validation) {
     finding.evidence.push_back({"over_constant", end / validation,
                                 fmt::format("The validation loss ended at {}; that of {} is {}.", number_text(end, 4),
                                             c.options.constant_name, number_text(validation, 4))});
@@ -259,8 +261,8 @@ std::string_view second_half_of(const Course& run) {
 }
 
 /// By how much the loss fell in the second half of the sum of the learning rates, relative to its value at half: the
-/// validation loss to its lowest value, where it was measured often enough; also the training loss while both are
-/// close. Then `of` names it, unless it is the only loss.
+/// validation loss to its lowest value if that is in the last quarter, where it was measured often enough; also the
+/// training loss while both are close. Then `of` names it, unless it is the only loss.
 struct LateGain {
   Finding finding;
   std::string_view of = "loss";
@@ -274,8 +276,10 @@ LateGain late_gain(const Case& c) {
     const double noise = noise_of(std::span(curve.loss).subspan(curve.loss.size() / 2));
     const double chance = curve.loss.size() > fewest_epochs ? significance * noise : 0;
     const auto since = std::ranges::lower_bound(curve.time, curve.time.back() / 2) - curve.time.begin();
-    const double lowest = *std::min_element(curve.loss.begin() + since, curve.loss.end());
-    const double end = to_lowest ? lowest : level_of(curve.loss, 0.85, 1);
+    const auto lowest = std::min_element(curve.loss.begin() + since, curve.loss.end());
+    // a loss that was lowest long before the end is not falling any more
+    const bool is_late = 4 * (lowest - curve.loss.begin() + 1) >= 3 * std::ssize(curve.loss);
+    const double end = to_lowest && is_late ? *lowest : level_of(curve.loss, 0.85, 1);
     const double whole = measure_of(c, half, to_lowest);
     return whole == 0 ? 0 : (half - chance - end) / whole;
   };
@@ -357,7 +361,8 @@ std::optional<Finding> may_still_fall(const Case& c) {
   const double whole = measure_of(c, half, held_out);
   const bool few = !run.epochs.loss.empty() && run.epochs.loss.size() < fewest_epochs;
   const double change = few ? std::abs(half - end) : half - end;  // what rose in a few epochs has no level either
-  const double most = whole == 0 ? 0 : (change + chance) / whole;
+  const bool has_floor = !(c.course.last < 0);  // a loss that is never negative falls by its whole value at most
+  const double most = whole == 0 ? 0 : std::min((change + chance) / whole, has_floor && !few ? 1.0 : HUGE_VAL);
   return Finding{
       most,
       "",
@@ -443,16 +448,14 @@ const Rule rules[] = {
      came_back,
      "A lower lr, a warm-up over the first 5 % of the steps, or clip_norm = 1; none was tried.",
      try_lower_rates_for_more},
-    {{Kind::still_falling, "steps", 0, "Too short to judge: the loss may still be falling."},
-     too_short,
-     "Train longer."},
+    {{Kind::too_short, "steps", 0, "Too short to judge: the loss may still be falling."}, too_short, "Train longer."},
     {{Kind::crawling, "gradient_flow", 0, "Crawling: the gradient vanishes on its way to the first layers."},
      vanishing,
      "Initialise with he_normal for relu, normalise (norm = \"batch\"), or add residual connections."},
     {{Kind::dead_gradients, "dead_layers", 0,
       "Dead gradients: the gradient of some layers is 0, and nothing was learned."},
      dead_gradients,
-     "Initialise the weights with he_normal, or take gelu in place of relu."},
+     "Initialise the weights with he_normal. If they are, and the activation is relu, take gelu."},
     {{Kind::unstable, "dead_layers", 0,
       "Unstable: units died during training. The gradient of some layers has become 0, and nothing was learned."},
      died_on_the_way,
@@ -505,7 +508,7 @@ const Rule rules[] = {
      spikes,
      "Look at the rows with the largest targets and inputs. A loss that limits their effect (huber), or clip_norm = 1, "
      "keeps them from moving the parameters far."},
-    {{Kind::still_falling, "late_gain_at_most", 0.12, "Too short to judge: the loss may still be falling."},
+    {{Kind::too_short, "late_gain_at_most", 0.12, "Too short to judge: the loss may still be falling."},
      may_still_fall,
      "Train longer."},
     {{Kind::converged, "late_gain", always, "Converged: the loss has levelled out."},

@@ -23,6 +23,7 @@ enum class VerdictKind {
   overfitting,
   crawling,
   still_falling,
+  too_short,
   schedule_ended,
   converged,
   still_rising,  ///< the goal of a run that makes its own rows

@@ -18,6 +18,18 @@ Loss::Loss(Var scalar, Source source) : sum(scalar), separable(false) {
   weight = scalar.graph().number(1, scalar.dtype());
 }
 
+namespace {
+
+/// One weight for each sample, in this shape.
+Var as_weights(const Var& weights, const Shape& shape) {
+  if (weights.size() != shape.size() || !is_float(weights.dtype()))
+    fail<UsageError>("[loss] weights {} {} of {} samples. Wanted: one number a sample, f32 or f64", weights.dtype(),
+                     weights.shape(), shape.size());
+  return reshape(weights, shape);
+}
+
+}  // namespace
+
 Loss Loss::of_samples(Var values, Var weights) {
   if (values.rank() == 0)
     fail<UsageError>("[loss] a scalar. Wanted: one value for each sample, (batch) or (batch, ...)");
@@ -29,7 +41,7 @@ Loss Loss::of_samples(Var values, Var weights) {
   }
   const auto count = static_cast<double>(values.dim(0));
   if (!weights.defined()) return {thalweg::sum(each), values.graph().number(count, values.dtype())};
-  const Var w = reshape(weights, {values.dim(0)});
+  const Var w = as_weights(weights, {values.dim(0)});
   return {thalweg::sum(each * w), thalweg::sum(w)};
 }
 
@@ -39,7 +51,7 @@ Loss LossFunction::operator()(Var prediction, Var target, Var weights) const {
   if (!weights.defined()) return {sum(values), sum(own)};
   Shape shape{values.dim(0)};
   while (shape.rank() < values.rank()) shape.push_back(1);
-  const Var w = reshape(weights, shape);
+  const Var w = as_weights(weights, shape);
   return {sum(values * w), sum(own * w)};
 }
 

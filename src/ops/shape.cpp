@@ -420,6 +420,8 @@ Var reshape(const Arg& x, std::initializer_list<std::int64_t> sizes) {
 
 Var flatten(const Arg& x, int from_axis) {
   const Shape& from = var_of(x).shape();
+  if (from_axis < 0 || from_axis > from.rank())
+    fail<UsageError>("[flatten] from axis {} of {}. Wanted: 0 to {}.{}", from_axis, from, from.rank(), at(x.source()));
   Shape to;
   std::int64_t rest = 1;
   for (int axis = 0; axis < from.rank(); ++axis) {

@@ -1,6 +1,7 @@
 #include "optim/update.hpp"
 
 #include <algorithm>
+#include <map>
 
 #include "core/error.hpp"
 #include "core/mirrored.hpp"
@@ -9,6 +10,7 @@
 #include "ops/random.hpp"
 #include "optim/asks.hpp"
 #include "optim/segments.hpp"
+#include "options/nearest_name.hpp"
 
 namespace thalweg {
 
@@ -110,6 +112,7 @@ class UpdateTrace {
     }
     trace_evaluation();
     trace_steps();
+    check_scalars();
   }
 
   /// Whether any rule treats parameters with weight decay differently from those without.
@@ -221,6 +224,18 @@ class UpdateTrace {
     result_.slots.push_back({"skipped", 0, 1, f64});
     result_.skips = true;
     step_ = step_ - skipped_;
+  }
+
+  /// Throws where a group sets a number that no transform of its parameters asks for: it would have no effect.
+  void check_scalars() const {
+    for (const auto& [group, names] : asked_) {
+      for (const auto& [name, value] : group->scalars) {
+        if (std::ranges::find(names, name) != names.end()) continue;
+        fail<UsageError>("[{}] the group '{}' sets {} = {}, which its method does not ask for. Hint: {}",
+                         optimizer_.name, group->pattern, name, value,
+                         name == "lr" ? "lr_factor" : name_hint(name, names));
+      }
+    }
   }
 
   void add_branch(const std::vector<Transform>& chain, const ParameterGroup* own) {
@@ -336,6 +351,7 @@ class UpdateTrace {
     const ParameterGroup* group = segment.group;
     const auto own_number = [&](std::string_view name) -> const double* {
       if (!group) return nullptr;
+      asked_[group].emplace_back(name);
       const auto found = group->scalars.find(std::string(name));
       return found == group->scalars.end() ? nullptr : &found->second;
     };
@@ -449,6 +465,7 @@ class UpdateTrace {
   std::vector<Segment> segments_;
   std::vector<Branch> branches_;
   std::vector<Var> scalars_;
+  std::map<const ParameterGroup*, std::vector<std::string>> asked_;  // the numbers that transforms asked a group for
   Var step_, skipped_, condition_;
   std::vector<Bound> inputs_, outputs_, evaluated_;
   UpdateProgram result_;

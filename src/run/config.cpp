@@ -343,6 +343,15 @@ std::string kind_by_options(const OptionMap& model, const Registry& registry) {
   return !has_all("tabular") && has_all("mlp") ? "mlp" : "";
 }
 
+/// Throws where a method that has no default rate is given none.
+void expect_rate(const OptimizerRow& row, const OptionMap& options) {
+  const auto lr = std::ranges::find(row.options, "lr", &OptionDoc::name);
+  const double* const initial = lr == row.options.end() ? nullptr : lr->initial.get_if<double>();
+  if (initial == nullptr || *initial != 0 || options.contains("lr")) return;
+  fail_option("kind", "[optimizer] {} has no default learning rate. Hint: lr = 0.1, or another number (--lr 0.1)",
+              row.name);
+}
+
 }  // namespace
 
 bool set_rate(const OptimizerRow& row, OptionMap& options, const OptionValue& lr) {
@@ -388,6 +397,7 @@ Config read_config(const ConfigTree& tree, DataOptions data, const DataFacts& fa
     config.auto_lr = take_auto_lr(own.optimizer);
     config.optimizer = choose(own.optimizer, defaults.optimizer, "optimizer");
     pass_rate_on(registry.optimizer(config.optimizer.kind), config.optimizer.options);
+    expect_rate(registry.optimizer(config.optimizer.kind), config.optimizer.options);
     config.optimizer.options = config.make_optimizer(registry).options;
   });
   with_line(tree, "train", [&] {

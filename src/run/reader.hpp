@@ -64,6 +64,8 @@ struct Request {
   const DataOptions& data;
   RowSet* only = nullptr;    ///< the wanted rows; found rows are removed from it. null: all rows
   Origin* origin = nullptr;  ///< if not null, a reader that knows the origin of the rows writes it here
+  /// If not null, a reader whose rows have contents (TrainingData::contents) writes them here.
+  std::vector<std::uint64_t>* contents = nullptr;
 };
 
 /// Training data that was read.
@@ -84,6 +86,8 @@ class TrainingData {
   /// k times: one fold to test on, and the rest split as by `parts`. Throws UsageError if the rows cannot be divided
   /// into folds.
   [[nodiscard]] virtual std::vector<Parts> folds(std::int64_t k, std::uint64_t seed) const = 0;
+  /// The content of each row, which identifies it wherever it stands; empty if it is not known.
+  [[nodiscard]] virtual std::vector<std::uint64_t> contents() const { return {}; }
 
  protected:
   DataFacts facts_;

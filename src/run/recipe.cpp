@@ -71,6 +71,11 @@ constexpr const char* offset_version = "2";  // for files with an offset, which 
 const std::string& entry(const SafetensorsFile& file, const std::string& key, const std::string& name) {
   const auto found = file.metadata.find(key);
   if (found == file.metadata.end()) {
+    if (file.metadata.contains("preprocessing") || file.metadata.contains("loss.kind"))
+      fail<ModelError>(
+          "[model] {} has no '{}' in its metadata: it holds the parameters of a program's own model. Hint: "
+          "Model::load(FILE, model), with that function",
+          name, key);
     fail<ModelError>("[model] {} has no '{}' in its metadata: it is not a model of Thalweg", name, key);
   }
   return found->second;

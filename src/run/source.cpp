@@ -3,15 +3,23 @@
 #include <fmt/format.h>
 
 #include "core/free_memory.hpp"
+#include "run/training_rows.hpp"
 
 namespace thalweg {
 
 namespace {
-/// Warns if data is the same as the training data: metrics on training rows say little about new rows.
-void warn_of_training_rows(const DataOptions& options, std::string_view which, const OptionValue& place,
-                           std::vector<std::string>& warnings) {
-  if (place.str() == options.train.str())
-    warnings.push_back(fmt::format("{} data and training data are the same: {}", which, place.str()));
+/// The rows of another place. Warns if they are training rows: metrics on these say little about new rows.
+Dataset other_rows(const TrainingData& trained, const DataOptions& options, std::string_view which,
+                   const OptionValue& place, Parts& parts, Origin& origin) {
+  std::vector<std::uint64_t> contents;
+  Dataset rows = reader_named(options.format)
+                     .encode({parts.preprocessing, place, options, nullptr, &origin, &contents}, parts.warnings);
+  if (place.str() == options.train.str()) {
+    parts.warnings.push_back(fmt::format("{} data and training data are the same: {}", which, place.str()));
+  } else if (!contents.empty()) {
+    warn_of_repeated(which, std::move(contents), trained.contents(), parts.warnings);
+  }
+  return rows;
 }
 }  // namespace
 
@@ -21,17 +29,14 @@ DataSource::DataSource(DataOptions options)
 /// Adds the validation rows if they are not a part of the training data.
 void DataSource::add_validation(Parts& parts) const {
   if (options_.validation.holds<double>()) return;
-  warn_of_training_rows(options_, "validation", options_.validation, parts.warnings);
-  parts.validation =
-      encode_place(parts.preprocessing, options_.validation, options_, parts.warnings, &parts.validation_origin);
+  parts.validation = other_rows(*source_, options_, "validation", options_.validation, parts, parts.validation_origin);
 }
 
 Parts DataSource::parts(std::uint64_t seed) const {
   Parts parts = source_->parts(seed);
   add_validation(parts);
   if (reader_named(options_.format).takes(options_.test)) {
-    warn_of_training_rows(options_, "test", options_.test, parts.warnings);
-    parts.test = encode_place(parts.preprocessing, options_.test, options_, parts.warnings, &parts.test_origin);
+    parts.test = other_rows(*source_, options_, "test", options_.test, parts, parts.test_origin);
   }
   return parts;
 }

@@ -11,20 +11,22 @@
 
 namespace thalweg {
 
-namespace {
-
-/// Warns of training rows among the validation rows: memorised rows do not show how a model performs on new rows.
-void warn_of_repeated(const std::vector<std::uint64_t>& held_out, std::int64_t repeated,
+void warn_of_repeated(std::string_view part, std::vector<std::uint64_t> rows, std::span<const std::uint64_t> trained,
                       std::vector<std::string>& warnings) {
   constexpr double some = 0.1;
-  if (held_out.empty() || static_cast<double>(repeated) < some * static_cast<double>(held_out.size())) return;
+  std::ranges::sort(rows);
+  std::vector<bool> is_repeated(rows.size());
+  for (const std::uint64_t row : trained) {
+    const auto [begin, end] = std::ranges::equal_range(rows, row);
+    std::fill(is_repeated.begin() + (begin - rows.begin()), is_repeated.begin() + (end - rows.begin()), true);
+  }
+  const auto repeated = std::ranges::count(is_repeated, true);
+  if (rows.empty() || static_cast<double>(repeated) < some * static_cast<double>(rows.size())) return;
   warnings.push_back(
-      fmt::format("validation: {} of {} are also training rows, with the same target: a model may have memorised them. "
+      fmt::format("{}: {} of {} are also training rows, with the same target: a model may have memorised them. "
                   "Hint: if that is a mistake, remove the duplicates",
-                  with_commas(repeated), counted(std::ssize(held_out), "rows")));
+                  part, with_commas(repeated), counted(std::ssize(rows), "rows")));
 }
-
-}  // namespace
 
 std::vector<std::int64_t> TrainingRows::rows_at(std::span<const std::int64_t> places) const {
   std::vector<std::int64_t> rows;
@@ -52,20 +54,17 @@ Parts TrainingRows::split(std::span<const std::int64_t> places, std::uint64_t se
   }
   const std::vector<std::int64_t> held_out = rows_at(split.held_out);
   Parts parts = encode(rows_at(split.train), held_out);
-  for (const std::int64_t row : held_out) parts.held_out.push_back(content(row));
+  parts.held_out = contents_of(held_out);
   parts.validation_origin = origin(held_out);
-  warn_of_repeated(parts.held_out, repeated(parts.held_out, split.train), parts.warnings);
+  warn_of_repeated("validation", parts.held_out, contents_of(rows_at(split.train)), parts.warnings);
   return parts;
 }
 
-std::int64_t TrainingRows::repeated(std::vector<std::uint64_t> held_out, std::span<const std::int64_t> trained) const {
-  std::ranges::sort(held_out);
-  std::vector<bool> is_repeated(held_out.size());
-  for (const std::int64_t row : rows_at(trained)) {
-    const auto [begin, end] = std::ranges::equal_range(held_out, content(row));
-    std::fill(is_repeated.begin() + (begin - held_out.begin()), is_repeated.begin() + (end - held_out.begin()), true);
-  }
-  return std::ranges::count(is_repeated, true);
+std::vector<std::uint64_t> TrainingRows::contents_of(std::span<const std::int64_t> rows) const {
+  std::vector<std::uint64_t> contents;
+  contents.reserve(rows.size());
+  for (const std::int64_t row : rows) contents.push_back(content(row));
+  return contents;
 }
 
 Parts TrainingRows::parts(std::uint64_t seed) const {
@@ -81,6 +80,9 @@ std::vector<Parts> TrainingRows::folds(std::int64_t k, std::uint64_t seed) const
     const std::vector<std::int64_t> rows = rows_at(fold.held_out);
     parts.test = encode_test(parts, rows);
     parts.test_origin = origin(rows);
+    if (result.size() == 1)  // one warning: the other folds are alike
+      warn_of_repeated("test rows of the first fold", contents_of(rows), contents_of(rows_at(fold.train)),
+                       parts.warnings);
   }
   return result;
 }

@@ -5,10 +5,16 @@
 
 namespace thalweg {
 
+/// Warns of training rows among those of another part ("validation", "test"), by their contents: memorised rows do not
+/// show how a model performs on new rows.
+void warn_of_repeated(std::string_view part, std::vector<std::uint64_t> rows, std::span<const std::uint64_t> trained,
+                      std::vector<std::string>& warnings);
+
 class TrainingRows : public TrainingData {
  public:
   [[nodiscard]] Parts parts(std::uint64_t seed) const final;
   [[nodiscard]] std::vector<Parts> folds(std::int64_t k, std::uint64_t seed) const final;
+  [[nodiscard]] std::vector<std::uint64_t> contents() const final { return contents_of(rows_); }
 
  protected:
   /// This fraction of the rows is held out for validation.
@@ -29,8 +35,7 @@ class TrainingRows : public TrainingData {
 
  private:
   [[nodiscard]] Parts split(std::span<const std::int64_t> places, std::uint64_t seed) const;
-  /// The number of held-out rows whose contents also occur in the rows at these places.
-  [[nodiscard]] std::int64_t repeated(std::vector<std::uint64_t> held_out, std::span<const std::int64_t> trained) const;
+  [[nodiscard]] std::vector<std::uint64_t> contents_of(std::span<const std::int64_t> rows) const;
   [[nodiscard]] std::vector<std::int64_t> rows_at(std::span<const std::int64_t> places) const;
 
   double held_out_;

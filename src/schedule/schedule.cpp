@@ -65,6 +65,8 @@ Progress after(const Progress& progress, std::int64_t steps) {
 }
 
 Schedule warmed(const Schedule& inner, std::string name, OptionMap options, const Duration& length, double start) {
+  if (length.unit == Duration::Unit::percent && length.amount > 100)
+    fail<UsageError>("[{}] warmup = {}. Wanted: at most 100% of the run", name, length.str());
   const auto steps = [length](const Progress& p) { return length.steps(p.total, p.steps_per_epoch); };
   auto factor = [=](const Progress& progress) {
     const std::int64_t warm = steps(progress);

@@ -1,6 +1,8 @@
 // The Frechet distance between two sets of features.
 
 #include <Eigen/Dense>
+
+#include <algorithm>
 #include <cmath>
 
 #include "core/error.hpp"
@@ -49,7 +51,9 @@ double frechet_distance(const Tensor& a, const Tensor& b) {
   const Matrix root = root_of(first.covariance);
   const Eigen::SelfAdjointEigenSolver<Matrix> between(root * second.covariance * root, Eigen::EigenvaluesOnly);
   const double shared = between.eigenvalues().cwiseMax(0).cwiseSqrt().sum();
-  return (first.mean - second.mean).squaredNorm() + first.covariance.trace() + second.covariance.trace() - 2 * shared;
+  // rounding leads below 0 where the sets are nearly equal
+  return std::max(0.0, (first.mean - second.mean).squaredNorm() + first.covariance.trace() + second.covariance.trace() -
+                           2 * shared);
 }
 
 }  // namespace thalweg::metric

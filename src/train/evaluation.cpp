@@ -154,7 +154,10 @@ Dataset counted_rows(const Dataset& data) {
   const Tensor& weights = data["weight"];
   std::vector<std::int64_t> rows;
   for (std::int64_t row = 0; row < data.rows(); ++row) {
-    if (weights.at(row) != 0) rows.push_back(row);
+    const double weight = weights.at(row);
+    if (!(weight >= 0 && std::isfinite(weight)))
+      fail<DataError>("[data] the weight of row {} is {}. Wanted: >= 0", row, weight);
+    if (weight != 0) rows.push_back(row);
   }
   return std::ssize(rows) == data.rows() ? data : data.select(rows);
 }

@@ -231,4 +231,9 @@ LrFinding find_lr(const Objective& objective, const Optimizer& optimizer, const 
   return Search(make, optimizer, data, run, options).run();
 }
 
+double LrFinding::lr() const {
+  if (suggestions.empty()) fail<UsageError>("[find_lr] it was stopped before it found a rate");
+  return suggestions.front().lr;
+}
+
 }  // namespace thalweg

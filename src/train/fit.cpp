@@ -52,6 +52,9 @@ class Fit {
     objectives_.end_sharing();
   }
 
+  /// The parameters of the last step, where the run ended with others: those that the optimizer evaluates with.
+  [[nodiscard]] const Tensor& stepped() const { return stepped_; }
+
   History run(const Dataset& training, const Dataset* validation) {
     try {
       train(training, validation);
@@ -355,8 +358,11 @@ class Fit {
     if (options_.on_epoch) options_.on_epoch(report);
   }
 
-  [[nodiscard]] static double metric_of(const EpochReport& report, const std::string& name) {
-    return std::ranges::find(report.metrics, name, &Metrics::value_type::first)->second;  // exists: see check_objective
+  /// Nothing for the loss of an objective that took no turn in the epoch. That there is such a metric is checked
+  /// before.
+  [[nodiscard]] static std::optional<double> metric_of(const EpochReport& report, const std::string& name) {
+    const auto found = std::ranges::find(report.metrics, name, &Metrics::value_type::first);
+    return found == report.metrics.end() ? std::nullopt : std::optional(found->second);
   }
 
   void watch_plateau(const EpochReport& report) {
@@ -364,14 +370,17 @@ class Fit {
       const auto& rule = optimizers_[i]->schedule.plateau();
       PlateauState& plateau = position_.plateaus[i];
       const bool is_measured = rule && (validation_weight_ != 0 || !rule->metric.starts_with("validation."));
-      if (is_measured) plateau = rule->observe(plateau, metric_of(report, rule->metric));
+      const auto value = is_measured ? metric_of(report, rule->metric) : std::nullopt;
+      if (value) plateau = rule->observe(plateau, *value);
     }
   }
 
   void watch_best(EpochReport& report) {
     if (!options_.early_stopping) return;
     const EarlyStopping& rule = *options_.early_stopping;
-    const double value = metric_of(report, rule.metric);
+    const auto measured = metric_of(report, rule.metric);
+    if (!measured) return;
+    const double value = *measured;
     const bool higher = metric_is_better_when_higher(rule.metric.substr(rule.metric.find('.') + 1));
     const bool better =
         !position_.best_value || (higher ? value > *position_.best_value : value < *position_.best_value);
@@ -416,8 +425,10 @@ class Fit {
       state_ = objectives_.whole(*options_.ranks, state_, true);
       objectives_.end_sharing();
     }
-    if (ended)
+    if (ended) {
+      stepped_ = best_parameters_ ? Tensor() : state_.parameters;
       state_.parameters = best_parameters_ ? *best_parameters_ : objectives_.evaluation_state(state_).parameters;
+    }
     history_.best_epoch = position_.best_epoch;
     history_.best_restored = ended && best_parameters_;
     history_.seconds = seconds();
@@ -443,6 +454,7 @@ class Fit {
   const Dataset* validation_ = nullptr;
   RunPosition position_;
   std::optional<Tensor> best_parameters_;
+  Tensor stepped_;
   std::optional<Collection> collection_;  // the training rows, if the run makes them itself
   RunLength length_;
   std::int64_t rows_ = 0, steps_an_epoch_ = 1, epoch_ = 0, shard_size_ = 0, checkpoint_every_ = 1, last_checkpoint_ = 0,
@@ -460,8 +472,11 @@ class Fit {
 }  // namespace
 
 History run_fit(Objectives& objectives, State& state, const LossFunction* loss, const FitOptions& options,
-                const Dataset& training, const Dataset* validation) {
-  return Fit(objectives, state, loss, options).run(training, validation);
+                const Dataset& training, const Dataset* validation, Tensor& stepped) {
+  Fit fit(objectives, state, loss, options);
+  History history = fit.run(training, validation);
+  stepped = fit.stepped();
+  return history;
 }
 
 }  // namespace thalweg

@@ -44,6 +44,19 @@ struct Trainer::Impl {
   }
   int threads = 0;  // as requested
 
+  /// The parameters with which a fit ended, and those of its last step, where the optimizer evaluates with others.
+  std::optional<std::pair<Tensor, Tensor>> ended = {};
+
+  /// Goes on from the last step, if nothing else has changed the parameters since. Returns whether it does.
+  bool go_on() {
+    const bool goes_on = ended && identical(state.parameters, ended->first);
+    if (goes_on) state.parameters = ended->second;
+    return goes_on;
+  }
+
+  /// The present state, or an initial one that is not kept.
+  [[nodiscard]] State state_for(const Dataset& batch) { return state.layout ? state : objectives.init(batch, 1, f32); }
+
   void note_threads(History& history) {
     const int wanted = threads > 0 ? threads : default_threads(), started = objectives.workers().threads();
     if (started >= wanted) return;
@@ -119,9 +132,30 @@ History Trainer::fit(const Dataset& data, const FitOptions& options) {
   }
   impl_->objectives.plan_as(options);
   impl_->objectives.watch_layers(options.layer_norms);
-  if (!impl_->state.layout) init(training, options.seed);
+  // what a fit changes before its first step, and what is put back if it is refused
+  const bool is_fresh = !impl_->state.layout;
+  const auto preprocessing = impl_->preprocessing;
+  const TargetUnit unit = impl_->unit;
+  if (is_fresh) impl_->state = impl_->objectives.init(training, options.seed, f32);
+  const bool goes_on = impl_->go_on();
   impl_->remember(training);
-  History history = run_fit(impl_->objectives, impl_->state, impl_->loss_or_null(), options, training, validation);
+  Tensor stepped;
+  const std::int64_t first_step = impl_->state.step;
+  History history;
+  try {
+    history = run_fit(impl_->objectives, impl_->state, impl_->loss_or_null(), options, training, validation, stepped);
+  } catch (const UsageError&) {
+    if (impl_->state.step == first_step) {
+      if (is_fresh) impl_->state = {};
+      if (goes_on) impl_->state.parameters = impl_->ended->first;
+      impl_->preprocessing = preprocessing;
+      impl_->unit = unit;
+    }
+    throw;
+  }
+  impl_->ended.reset();
+  if (stepped.size() > 0 && !identical(stepped, impl_->state.parameters))
+    impl_->ended.emplace(impl_->state.parameters, std::move(stepped));
   impl_->note_threads(history);
   std::ranges::move(left_here(impl_->objectives.crew().device, impl_->objectives.device()),
                     std::back_inserter(history.warnings));
@@ -181,16 +215,18 @@ void Trainer::save(const Path& path) const {
 void Trainer::load(const Path& path, const Dataset& shapes) {
   const SafetensorsFile file = read_safetensors(path.string());
   expect_finite(file, path.string());
-  init(shapes, 0);
-  for (const ParameterEntry& entry : impl_->state.layout->entries) {
+  State state = impl_->objectives.init(shapes, 0, f32);  // a file that does not fit leaves the present state as it is
+  for (const ParameterEntry& entry : state.layout->entries) {
     if (entry.average) continue;
     const Tensor& value = file.tensor(entry.name);
-    if (!(value.shape() == entry.shape) || value.dtype() != impl_->state.layout->dtype) {
+    if (!(value.shape() == entry.shape) || value.dtype() != state.layout->dtype) {
       fail<ModelError>("[load] {}: '{}' is {} {} in the file and {} {} in the model", path.string(), entry.name,
-                       value.dtype(), value.shape(), impl_->state.layout->dtype, entry.shape);
+                       value.dtype(), value.shape(), state.layout->dtype, entry.shape);
     }
-    impl_->state.set_parameter(entry.name, value);
+    state.set_parameter(entry.name, value);
   }
+  impl_->state = std::move(state);
+  impl_->remember(shapes);
 }
 
 void Trainer::load(const Path& path, const Dataset& shapes, const Patterns& patterns, std::string_view under) {
@@ -199,19 +235,19 @@ void Trainer::load(const Path& path, const Dataset& shapes, const Patterns& patt
 }
 
 StepCost Trainer::measure(const Dataset& batch, const FitOptions& options) {
-  if (!impl_->state.layout) init(batch, 1);
+  const State state = impl_->state_for(batch);
   impl_->objectives.plan_as(options);
   if (options.ranks) {
-    impl_->objectives.measure_ranks(options.ranks, impl_->state, batch, options.shard_size);
+    impl_->objectives.measure_ranks(options.ranks, state, batch, options.shard_size);
     return {};
   }
-  return impl_->objectives.measure(impl_->state, batch, options.shard_size);
+  return impl_->objectives.measure(state, batch, options.shard_size);
 }
 
 std::string Trainer::explain(const Dataset& batch, const FitOptions& options) {
-  if (!impl_->state.layout) init(batch, 1);
+  const State state = impl_->state_for(batch);
   impl_->objectives.plan_as(options);
-  return impl_->objectives.explain(impl_->state, batch, options.shard_size);
+  return impl_->objectives.explain(state, batch, options.shard_size);
 }
 
 }  // namespace thalweg

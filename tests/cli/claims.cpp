@@ -1,5 +1,7 @@
 // The command's statements about unusual inputs are true: names, counts, reasons and refusals.
 
+#include <fmt/format.h>
+
 #include "command.hpp"
 
 #include <functional>
@@ -32,14 +34,58 @@ TEST_F(Claims, ALossThatDoesNotSuitTheTargetIsRefused) {
   write("two.csv", "x,k\n1,u\n2,v\n3,u\n4,v\n5,u\n6,v\n7,u\n8,v\n");
   const Ran numbers = run("train two.csv --target k --features x --loss mse");
   EXPECT_EQ(numbers.code, 2);
-  EXPECT_TRUE(has(numbers.err, "[loss] mse is a loss of numbers, but 'k' has 2 classes")) << numbers.err;
+  EXPECT_TRUE(has(numbers.err, "[loss] mse is a loss of numbers, but 'k' has one of 2 classes a row")) << numbers.err;
   EXPECT_TRUE(has(numbers.err, "binary_cross_entropy, focal, hinge, squared_hinge")) << numbers.err;
   EXPECT_EQ(run("train two.csv --target k --features x --loss cross_entropy").code, 2)
       << "with one logit it is always 0";
   EXPECT_EQ(run("train two.csv --target k --features x --loss hinge --epochs 1").code, 0);
   write("three.csv", "x,k\n1,u\n2,v\n3,w\n4,v\n5,u\n6,w\n7,u\n8,v\n");
   EXPECT_TRUE(has(run("train three.csv --target k --features x --loss binary_cross_entropy").err,
-                  "binary_cross_entropy is a loss of another number of classes, but 'k' has 3 classes"));
+                  "binary_cross_entropy is a loss of two classes, but 'k' has one of 3 classes a row"));
+}
+
+/// What is suggested works, and what does not work has the true reason.
+TEST_F(Claims, LossesOfProbabilitiesOrPairsAreNotSuggestedForATable) {
+  write("three.csv", "x,k,n\n1,u,1\n2,v,2\n3,w,4\n4,v,3\n5,u,2\n6,w,1\n7,u,5\n8,v,2\n");
+  const Ran ran = run("train three.csv --target k --features x --loss kl_divergence");
+  EXPECT_EQ(ran.code, 2);
+  EXPECT_TRUE(has(ran.err, "kl_divergence is a loss of probabilities of each class, but 'k' has one of 3 classes"))
+      << ran.err;
+  EXPECT_TRUE(has(ran.err, "Losses of a multiclass target: cross_entropy.")) << ran.err;
+  const Ran pairs = run("train three.csv --target n --task regression --features x --loss cosine");
+  EXPECT_EQ(pairs.code, 2);
+  EXPECT_TRUE(has(pairs.err, "cosine is a loss of vectors, pairs or texts, but 'n' is a column of numbers"))
+      << pairs.err;
+}
+
+/// Two classes have a positive one, also where they are predicted as several: the rarer, or the one that is asked for.
+TEST_F(Claims, TwoOfSeveralClassesHaveAPositiveOne) {
+  std::string rows = "x,k\n";
+  for (int i = 0; i < 60; ++i) rows += fmt::format("{},{}\n", i % 7 - 3, i % 7 > 4 ? "a" : "b");
+  write("rare.csv", rows);
+  const Ran rarer = run("train rare.csv --target k --task multiclass --epochs 1 --out r");
+  ASSERT_EQ(rarer.code, 0) << rarer.err;
+  EXPECT_TRUE(has(rarer.out, "positive: a")) << rarer.out;
+  EXPECT_TRUE(
+      has(run("train rare.csv --target k --task multiclass --epochs 1 --positive b --out s").out, "positive: b"));
+}
+
+/// Training rows in another file are found by their contents, and so are those of a fold.
+TEST_F(Claims, TrainingRowsAmongTestRowsAreFoundByTheirContents) {
+  write_table("t.csv");
+  write("copy.csv", read_text(path("t.csv")));
+  write_table("other.csv", 30);
+  for (const std::string part : {"--test", "--validation"}) {
+    const Ran same = run("train t.csv --target y --epochs 1 --quiet " + part + " copy.csv --out r");
+    EXPECT_EQ(same.code, 0) << same.err;
+    EXPECT_TRUE(
+        has(run("train t.csv --target y --epochs 1 " + part + " copy.csv --out r2").err, "are also training rows"));
+  }
+  std::string twice = read_text(path("t.csv"));
+  twice += twice.substr(twice.find('\n') + 1);
+  write("twice.csv", twice);
+  const Ran folds = run("train twice.csv --target y --epochs 1 --cv 4 --out f");
+  EXPECT_TRUE(has(folds.err, "test rows of the first fold: ")) << folds.err << folds.out;
 }
 
 TEST_F(Claims, ARegressionHasNoClassesToBalance) {

@@ -58,8 +58,12 @@ std::string equation_of(const FitArguments& arguments, const std::vector<std::st
   }
   if (has(others, "y")) return "y = " + arguments.formula;
   if (others.size() == 1) return others.front() + " = " + arguments.formula;
+  if (others.empty())
+    fail<UsageError>(
+        "[fit] the formula holds every column, so none is left to be fitted. Hint: leave out the one on the "
+        "left of '=', or --target NAME");
   fail<UsageError>("[fit] it is not clear what is fitted: {} columns are not in the formula. Hint: --target {}",
-                   others.size(), others.empty() ? "NAME" : shell_word(others.front()));
+                   others.size(), shell_word(others.front()));
 }
 
 struct Numbers {

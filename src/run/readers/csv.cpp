@@ -7,6 +7,7 @@
 #include "data/class_weights.hpp"
 #include "data/table.hpp"
 #include "run/training_rows.hpp"
+#include "thalweg/derivatives.hpp"
 
 namespace thalweg {
 
@@ -56,11 +57,34 @@ std::uint64_t content_of_row(const data::Table& table, std::int64_t row) {
   return content;
 }
 
+/// Whether a loss takes such targets, one a row: some losses of classes take probabilities of each class instead.
+bool takes(const LossFunction& loss, data::Task task) {
+  if (loss.task() != task || task != data::Task::multiclass) return loss.task() == task;
+  try {
+    const Function tried(
+        Function::Body([&](std::span<const Var> x) { return std::vector<Var>{loss.samples(x[0], x[1])}; }));
+    (void)tried.run({Tensor({2, 3}), Tensor({2}, i32)});
+    return true;
+  } catch (const UsageError&) {
+    return false;
+  }
+}
+
+/// What a loss that does not take the targets of a table is made for.
+std::string_view made_for(data::Task task) {
+  switch (task) {
+    case data::Task::regression: return "numbers";
+    case data::Task::binary: return "two classes";
+    case data::Task::multiclass: return "several classes, or of their probabilities";
+    default: return "vectors, pairs or texts";
+  }
+}
+
 /// Their names: "mse, mae, huber".
 std::string losses_of(data::Task task) {
   std::string names;
   for (const LossRow& row : losses()) {
-    if (row.make({}).task() == task) names += fmt::format("{}{}", names.empty() ? "" : ", ", row.name);
+    if (takes(row.make({}), task)) names += fmt::format("{}{}", names.empty() ? "" : ", ", row.name);
   }
   return names;
 }
@@ -82,20 +106,21 @@ class TableRows final : public TrainingRows {
   void suit(const LossFunction& function) override {
     const LossFunction::Traits& loss = function.traits();
     if (schema_.task != data::Task::regression) {
-      if (loss.task == schema_.task) return;
+      if (takes(function, schema_.task)) return;
       fail<UsageError>(
-          "[loss] {} is a loss of {}, but '{}' has {} classes. Losses of a {} target: {}.{}", function.name(),
-          loss.task == data::Task::regression ? "numbers" : "another number of classes", schema_.target,
-          schema_.classes.size(), data::name(schema_.task), losses_of(schema_.task),
+          "[loss] {} is a loss of {}, but '{}' has one of {} classes a row. Losses of a {} target: {}.{}",
+          function.name(), loss.task == schema_.task ? "probabilities of each class" : made_for(loss.task),
+          schema_.target, schema_.classes.size(), data::name(schema_.task), losses_of(schema_.task),
           loss.task == data::Task::regression ? " Hint: --task regression, if its classes are numbers." : "");
     }
     if (loss.task != data::Task::regression) {
       fail<UsageError>(
-          "[loss] {} is a loss of classes, but '{}' is a column of numbers, so the task is a regression. Losses of a "
-          "regression: {}. "
-          "Hint: --task multiclass, or {}, if its numbers are names of classes.",
-          function.name(), schema_.target, losses_of(data::Task::regression),
-          shell_word("--type=" + schema_.target + "=category"));
+          "[loss] {} is a loss of {}, but '{}' is a column of numbers, so the task is a regression. Losses of a "
+          "regression: {}. Hint: {}.",
+          function.name(), made_for(loss.task), schema_.target, losses_of(data::Task::regression),
+          loss.task == data::Task::other ? "one of these"
+                                         : fmt::format("--task multiclass, or {}, if its numbers are names of classes",
+                                                       shell_word("--type=" + schema_.target + "=category")));
     }
     if (!loss.standardise) expect_counts();
     standardise_target_ = loss.standardise;
@@ -172,12 +197,19 @@ Dataset encode(const Request& request, const CsvOptions& options, std::vector<st
     if (blank > 0)
       warnings.push_back(
           fmt::format("{}: rows without {} were left out: {}", table.file(), fitted.schema().target, blank));
+    const std::int64_t others = table.rows() - blank - std::ssize(rows);
+    if (others > 0 && fitted.schema().missing == data::Missing::drop)
+      warnings.push_back(fmt::format(
+          "{}: rows with missing values were left out, as in training (missing = \"drop\"): {}", table.file(), others));
   }
   const std::string& weight = fitted.schema().weight;
   if (!weight.empty() && !table.find(weight))
     warnings.push_back(fmt::format(
         "{} has no column '{}', the weights of the rows in training: here each row counts as 1", table.file(), weight));
   if (request.origin) *request.origin = origin_of(table, fitted.schema(), rows);
+  if (request.contents) {
+    for (const std::int64_t row : rows) request.contents->push_back(content_of_row(table, row));
+  }
   return encode_rows(fitted, table, rows, table.file(), warnings);
 }
 

@@ -44,7 +44,7 @@ double one_cycle_curve(const OneCycleOptions& o, const Place& at, double low, do
   const double t = at.inside(), last = at.n - 1, top = o.pct_start * at.n - 1;
   if (top > 0 && t <= top) return between(low, high, t / top);
   const double back = o.three_phase ? std::max(top, 2 * top) : top;
-  if (t <= back) return between(high, low, (t - top) / (back - top));
+  if (back > top && t <= back) return between(high, low, (t - top) / (back - top));
   const double from = o.three_phase ? low : high;
   return between(from, end, last > back ? (t - back) / (last - back) : 1);
 }
