@@ -61,28 +61,39 @@ bool lower_rates_reach(double goal, const Case& c, const Trials& trials, Verdict
   const double before = loss_at_start(c, trials);
   verdict.advice = fmt::format(
       "Lower lr far below {}, because the loss did not fall with that either; or check the data and the loss.",
-      number_text(c.course.peak_rate / 9, 3));
-  double lowest = before;
-  for (const double part : {3.0, 9.0}) {
-    const double rate = c.course.peak_rate / part, after = tried_from_start(rate, before, trials, verdict);
-    if (after < lowest)
-      verdict.advice = fmt::format("Lower lr to {}: in a trial the loss fell with it.", number_text(rate, 3));
-    lowest = std::min(lowest, after);
-    if (after < goal) return true;
-  }
-  return false;
+      number_text(c.course.peak_rate / 81, 3));
+  const double rate = c.course.peak_rate;
+  const auto reaches = [&](double lower, double than) {
+    const double after = tried_from_start(lower, before, trials, verdict);
+    if (after < than)
+      verdict.advice = fmt::format("Lower lr to {}: in a trial the loss fell with it.", number_text(lower, 3));
+    return after;
+  };
+  const double third = reaches(rate / 3, before);
+  if (third < goal) return true;
+  const double part = third < before ? 9 : 81;  // where a third makes it worse, much less is needed
+  return reaches(rate / part, std::min(before, third)) < goal;
 }
 
-bool higher_rates_reach(double goal, const Case& c, const Trials& trials, Verdict& verdict) {
-  constexpr double hardly = 0.01;  // of the first loss: a run that moved more had rate enough
-  const double before = loss_at_start(c, trials);
-  if (!(std::abs(c.course.fall()) < hardly * std::abs(c.course.first))) return false;
-  for (const double factor : {10.0, 100.0, 1000.0}) {
-    const double rate = factor * c.course.peak_rate, after = tried_from_start(rate, before, trials, verdict);
-    verdict.advice = fmt::format("Raise lr to {}: in a trial the loss fell with it.", number_text(rate, 3));
-    if (after < goal) return true;
+bool far_rates_reach(double goal, const Case& c, const Trials& trials, Verdict& verdict) {
+  constexpr double clearly = 0.05;
+  const double before = loss_at_start(c, trials), lower = c.course.peak_rate / 9, higher = 1000 * c.course.peak_rate;
+  if (tried_from_start(lower, before, trials, verdict) < goal) {
+    verdict.advice = fmt::format("Lower lr to {}: in a trial the loss fell with it.", number_text(lower, 3));
+    return true;
   }
-  return false;
+  const double after = tried_from_start(higher, before, trials, verdict);
+  if (!(after < goal || before - after > clearly * std::abs(before))) return false;
+  verdict.kind = VerdictKind::crawling;
+  verdict.sentence = "Crawling: the learning rate is too low.";
+  verdict.advice = fmt::format("Raise lr to {}: in a trial the loss fell with it.", number_text(higher, 3));
+  return true;
+}
+
+bool is_where_it_began(const Case& c, const Trials& trials) {
+  constexpr double hardly = 0.01;
+  const double before = loss_at_start(c, trials);
+  return std::abs(trials.now() - before) < hardly * std::abs(before);
 }
 
 std::int64_t kept_epoch(const History& history) { return history.best_restored ? history.best_epoch : 0; }
@@ -175,17 +186,8 @@ bool try_higher_rate(const Case& c, const Trials& trials, Verdict& verdict) {
       tried_text(fmt::format("The same with lr = {}", number_text(3 * rate, 3)), trials.steps, before, higher));
   const bool better = higher < before && before - higher > 1.5 * std::max(0.0, before - same);
   if (!better) return false;
-  verdict.advice = fmt::format("Raise lr threefold, to {}, and try higher values too.", number_text(3 * rate, 3));
-  double best = higher;
-  for (const double factor : {30.0, 300.0, 3000.0}) {
-    const double after = trials.onward(factor * rate);
-    if (!(before - after > 1.5 * (before - best))) break;
-    best = after;
-    verdict.tried.push_back(
-        tried_text(fmt::format("The same with lr = {}", number_text(factor * rate, 3)), trials.steps, before, after));
-    verdict.advice =
-        fmt::format("Raise lr to {}: in a trial the loss fell much further with it.", number_text(factor * rate, 3));
-  }
+  verdict.advice =
+      fmt::format("Raise lr threefold, to {}, and try higher values too (thalweg lr).", number_text(3 * rate, 3));
   if (trials.along) search_line(trials, rate, verdict);
   return true;
 }
@@ -196,13 +198,12 @@ bool try_other_rates(const Case& c, const Trials& trials, Verdict& verdict) {
   const std::string advice = verdict.advice;
   const bool is_slow = falls_by(c, 0);
   const double goal = like_a_constant * constant;
-  if (!(is_slow ? try_higher_rate(c, trials, verdict) : lower_rates_reach(goal, c, trials, verdict))) {
-    if (is_slow || !higher_rates_reach(goal, c, trials, verdict)) {
-      verdict.advice = advice;
-      return true;
-    }
-    verdict.kind = VerdictKind::crawling;
-    verdict.sentence = "Crawling: the learning rate is too low.";
+  const bool stays = !is_slow && is_where_it_began(c, trials);
+  if (!(is_slow ? try_higher_rate(c, trials, verdict)
+        : stays ? far_rates_reach(goal, c, trials, verdict)
+                : lower_rates_reach(goal, c, trials, verdict))) {
+    verdict.advice = advice;
+    return true;
   }
   verdict.rate_advice = verdict.advice;
   if (is_slow && c.course.last > 1.05 * constant) {

@@ -56,15 +56,16 @@ using Attempt = bool (*)(const Case&, const Trials&, Verdict&);
 /// The name of this unit in a sentence: "its earlier value".
 [[nodiscard]] std::string_view measure_text(const Case& c);
 
-/// Tries a third of the highest learning rate of the run from the start, and a ninth if the third does not get below
-/// `goal`. Returns whether one of them does. With a warm-up the run may have ended before it reached the rate that was
-/// asked for, hence the highest rate that it had.
+/// Tries a third of the highest learning rate of the run from the start. If the loss does not get below `goal` with it,
+/// a ninth, or an 81st where the third made the loss worse. Returns whether one of them gets there. With a warm-up the
+/// run may have ended before it reached the rate that was asked for, hence the highest rate that it had.
 bool lower_rates_reach(double goal, const Case& run, const Trials& trials, Verdict& verdict);
-/// Tries ten, a hundred and a thousand times the highest rate of a run whose loss hardly moved, until one gets below
-/// `goal`. Returns whether one does.
-bool higher_rates_reach(double goal, const Case& run, const Trials& trials, Verdict& verdict);
-/// A third of the learning rate from the start, and a ninth where the loss did not get below its start and the constant
-/// with the third.
+/// Tries a ninth of the highest rate of a run that is where it began, which must get below `goal`, and a thousand times
+/// that rate, which must get there or lower the loss clearly: then the run was only too slow. Returns whether one does.
+bool far_rates_reach(double goal, const Case& run, const Trials& trials, Verdict& verdict);
+/// Whether the loss of the kept parameters is that before the first step.
+[[nodiscard]] bool is_where_it_began(const Case& run, const Trials& trials);
+/// The same; a rate is low enough with which the loss gets below its start and the best constant's.
 bool try_lower_rates(const Case& run, const Trials& trials, Verdict& verdict);
 /// The same; but where the run ended at the level of the best constant, one of the two must get below it. Otherwise the
 /// learning rate was not the cause.
@@ -73,12 +74,11 @@ bool try_lower_rates_for_more(const Case& run, const Trials& trials, Verdict& ve
 /// rows.
 bool try_settling(const Case& run, const Trials& trials, Verdict& verdict);
 /// Three times the highest learning rate must do clearly better than the highest itself, from the same state on the
-/// same rows. If it does, 30, 300 and 3,000 times are tried as long as each does clearly better; and a line search
-/// tells how far a step along the gradient may go.
+/// same rows. If it does, a line search tells how far a step along the gradient may go.
 bool try_higher_rate(const Case& run, const Trials& trials, Verdict& verdict);
-/// Tries other learning rates: higher ones where the loss falls steadily but slowly, otherwise a third and a ninth,
-/// which must get below the constant, and higher ones where the loss hardly moved. If one does, the advice names it,
-/// and a run that ended above the constant was only too slow.
+/// Tries other learning rates: a higher one where the loss falls steadily but slowly, one far below and one far above
+/// where the loss is what it was at the start, otherwise lower ones, which must get below the constant. If one does,
+/// the advice names it, and a run that ended above the constant was only too slow.
 bool try_other_rates(const Case& run, const Trials& trials, Verdict& verdict);
 /// Continues from the kept parameters, at the last learning rate, or at a third of the highest where the schedule has
 /// lowered it. If the loss does not fall, the advice promises nothing of more epochs. Nor does it if the parameters of

@@ -80,10 +80,9 @@ TEST_F(Refusals, EarlyStoppingWaitsForAnObjectiveThatTookNoTurn) {
     };
   };
   Trainer two({{"a", loss("a"), optim::sgd({.lr = 0.01})}, {"b", loss("b"), optim::sgd({.lr = 0.01}), {.every = 5}}});
-  const History history =
-      two.fit(rows(), {.epochs = 6,
-                       .batch_size = 20,
-                       .early_stopping = EarlyStopping{.metric = "b.loss", .patience = "5 epochs"}});
+  const History history = two.fit(
+      rows(),
+      {.epochs = 6, .batch_size = 20, .early_stopping = EarlyStopping{.metric = "b.loss", .patience = "5 epochs"}});
   EXPECT_EQ(history.epochs.size(), 6U);
   EXPECT_EQ(history.best_epoch % 5 == 0 || history.best_epoch == 3, true) << history.best_epoch;  // its turns
 }
@@ -146,8 +145,8 @@ TEST_F(Refusals, ARateThatIsNoNumberIsRefused) {
 }
 
 TEST_F(Refusals, ASearchThatWasStoppedHasNoRate) {
-  const LrFinding found = find_lr(line, loss::mse, optim::sgd(), rows(), {.epochs = 1},
-                                  {.stop = Stop([] { return true; })});
+  const LrFinding found =
+      find_lr(line, loss::mse, optim::sgd(), rows(), {.epochs = 1}, {.stop = Stop([] { return true; })});
   EXPECT_TRUE(found.stopped);
   EXPECT_THROW((void)found.lr(), UsageError);
 }
