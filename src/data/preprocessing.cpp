@@ -134,8 +134,10 @@ std::string at(const Place& place) {
 }
 
 [[noreturn]] void refuse_missing(const Schema::Feature& feature, Missing policy, const Place& place) {
-  fail<DataError>("[data] {}column '{}': no value, and the model was trained with missing = \"{}\"", at(place),
-                  feature.name, name(policy));
+  fail<DataError>(
+      "[data] {}column '{}': no value, and the model was trained with missing = \"{}\". Hint: leave "
+      "such rows out, or train with missing = \"impute\"",
+      at(place), feature.name, name(policy));
 }
 
 [[noreturn]] void refuse_far(const Schema::Feature& feature, std::string_view cell, const Place& place) {
@@ -328,11 +330,13 @@ struct CellEncoder {
 
 void TablePreprocessing::encode_row(std::span<const std::string_view> cells, std::span<float> into,
                                     std::span<std::int64_t> unknown, Place place) const {
-  if (cells.size() != encodings_.size() || into.size() != static_cast<std::size_t>(width_) ||
-      (!unknown.empty() && unknown.size() != encodings_.size())) {
-    fail<UsageError>("[encode_row] {} cells for {} features, into {} places. Wanted: {}", cells.size(),
-                     encodings_.size(), into.size(), width_);
-  }
+  if (cells.size() != encodings_.size())
+    fail<UsageError>("[encode_row] {} cells. Wanted: one for each of {} features", cells.size(), encodings_.size());
+  if (into.size() != static_cast<std::size_t>(width_))
+    fail<UsageError>("[encode_row] into {} places. Wanted: {}", into.size(), width_);
+  if (!unknown.empty() && unknown.size() != encodings_.size())
+    fail<UsageError>("[encode_row] {} counts of unknown values. Wanted: none, or one for each of {} features",
+                     unknown.size(), encodings_.size());
   std::ranges::fill(into, 0.0F);
   for (std::size_t i = 0; i < cells.size(); ++i) {
     const auto width = static_cast<std::size_t>(width_of(schema_.features[i], encodings_[i]));

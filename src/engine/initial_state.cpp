@@ -32,7 +32,8 @@ class Declarations {
     }
     for (std::size_t i = 0; i < engine.size(); ++i) {
       if (!traced.of(i).loss.sum.defined())
-        fail<UsageError>("[train] there is no loss: the data has no column 'target'");
+        fail<UsageError>("[train] there is no loss: {}",
+                         data_.has("target") ? "the objective returned none" : "the data has no column 'target'");
       note_trained(engine, i, traced);
     }
   }

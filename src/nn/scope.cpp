@@ -104,8 +104,8 @@ Var Scope::draw(std::string_view name, const Shape& shape, DType dtype, bool nor
   }
   if (shape.rank() == 0 || shape[0] % context_->samples != 0) {
     fail<UsageError>(
-        "[scope] random numbers '{}' of shape {} for a batch of {}. Hint: the first axis must be the batch.", path,
-        shape, context_->samples);
+        "[scope] random numbers '{}' of shape {} in a trace of {} rows. Wanted: the first axis is the batch (b.rows())",
+        path, shape, context_->samples);
   }
   if (!context_->random) {
     Graph& graph = context_->graph;

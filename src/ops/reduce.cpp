@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "core/error.hpp"
+#include "graph/users_line.hpp"
 #include "ops/table.hpp"
 #include "thalweg/ops.hpp"
 
@@ -215,6 +216,7 @@ Var variance(const Arg& x, const Axes& axes, Keep keep) {
 Var norm(const Arg& x, const Axes& axes, Keep keep) {
   if (!is_float(var_of(x).dtype()))
     fail<UsageError>("[norm] {} given. Hint: tw::cast(x, tw::f32).{}", var_of(x).dtype(), at(x.source()));
+  const UsersLine line(x.source());
   if (var_of(x).size() == 0) return sum(x, axes, keep);
   // Divided by a power of 2 near the largest, which does not round: no square overflows, and not all squares vanish.
   const Var largest = stop_gradient(max(abs(x), axes, Keep::yes));

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "core/error.hpp"
+#include "graph/users_line.hpp"
 #include "kernels/rows.hpp"
 #include "ops/table.hpp"
 #include "thalweg/ops.hpp"
@@ -321,11 +322,13 @@ Var cross_entropy_with_labels(const Arg& logits, const Arg& labels) {
   return parts.rest - (pick(logits, labels) - parts.largest);
 }
 Var cross_entropy_with_probabilities(const Arg& logits, const Arg& probabilities) {
+  const UsersLine line(logits.source());
   return -sum(probabilities * log_softmax(logits), -1);
 }
 Var binary_cross_entropy_with_logits(const Arg& logits, const Arg& targets) {
   // -log sigmoid(x) and -log(1 - sigmoid(x)) are softplus(-|x|), plus |x| on the wrong side: nothing cancels, neither
   // here nor in the derivatives. At x = 0 both use the formula for x < 0.
+  const UsersLine line(logits.source());
   const Arg above(logits > 0, logits.source());
   const Var surprise = softplus(where(above, -logits, logits));
   return surprise + logits * -(targets - above);

@@ -158,7 +158,7 @@ class Fit {
     if (length_.rows_a_step < rows_) {
       fail<UsageError>(
           "[{}] batch_size = {}, of {} rows. Wanted: all of them in each step, for it compares values. Hint: "
-          "batch_size = \"all\"",
+          "batch_size = \"all\" in a configuration, 0 in a program",
           optimizer.name, options_.batch_size, rows_);
     }
     if (options_.layer_norms)

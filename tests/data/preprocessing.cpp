@@ -320,7 +320,8 @@ TEST(TablePreprocessing, CellsThatCannotBeReadAreNamed) {
   const std::vector<std::string_view> bad{"1e", "x"};
   expect_error<DataError>([&] { p.encode_row(bad, into); }, {"[data] column 'a'", "'1e'"});
   expect_error<DataError>([&] { p.encode_row(bad, into, {}, {"stdin", 12}); }, {"stdin, line 12, column 'a'"});
-  expect_error<UsageError>([&] { p.encode_row(std::vector<std::string_view>{"1"}, into); }, {"1 cells for 2 features"});
+  expect_error<UsageError>([&] { p.encode_row(std::vector<std::string_view>{"1"}, into); },
+                           {"1 cells. Wanted: one for each of 2 features"});
 }
 
 TEST(TablePreprocessing, MissingValuesAreRefusedIfTheyWereRefusedInTraining) {
