@@ -63,8 +63,9 @@ std::vector<WorstRow> worst_rows(const Session& session, const MeasuredRows& row
   if (!images && !preprocessing.table()) return {};
   const auto& [places, targets] = rows.origin;
   const Tensor &predictions = rows.predictions, &truth = rows.data["target"];
-  const auto count = std::ssize(places);
-  if (count != rows.data.rows() || truth.size() != count || predictions.shape()[0] != count) return {};
+  const std::int64_t count = rows.data.rows();
+  const bool placed = std::ssize(places) == count;  // images need no places: they are numbered as they are stored
+  if ((!placed && !images) || truth.size() != count || predictions.shape()[0] != count) return {};
   const bool numbers = preprocessing.task() == data::Task::regression;
   if (numbers && (predictions.size() != count || std::ssize(targets) != count)) return {};
   const std::vector<std::string> classes = numbers ? std::vector<std::string>{} : class_names(session.recipe);
@@ -76,7 +77,7 @@ std::vector<WorstRow> worst_rows(const Session& session, const MeasuredRows& row
   for (const auto& [loss, row] : highest(losses, rows.weights, most)) {
     const auto at = static_cast<std::size_t>(row);
     worst.push_back(
-        {.place = fmt::format("{} {}", images ? "image" : "line", places[at]),
+        {.place = fmt::format("{} {}", images ? "image" : "line", placed ? places[at] : row + 1),
          .truth = numbers ? figure(targets[at]) : classes[static_cast<std::size_t>(truth.at(row))],
          .predicted = numbers ? figure(predictions.at(row)) : predicted_class(predictions, row, classes, scores),
          .loss = loss,

@@ -65,9 +65,9 @@ bool lower_rates_reach(double goal, const Case& run, const Trials& trials, Verdi
 bool far_rates_reach(double goal, const Case& run, const Trials& trials, Verdict& verdict);
 /// Whether the loss of the kept parameters is that before the first step.
 [[nodiscard]] bool is_where_it_began(const Case& run, const Trials& trials);
-/// The same; a rate is low enough with which the loss gets below its start and the best constant's.
+/// Lower rates as above, until the loss gets below its start and that of the best constant with one.
 bool try_lower_rates(const Case& run, const Trials& trials, Verdict& verdict);
-/// The same; but where the run ended at the level of the best constant, one of the two must get below it. Otherwise the
+/// The same; but where the run ended at the level of the best constant, one of them must get below it. Otherwise the
 /// learning rate was not the cause.
 bool try_lower_rates_for_more(const Case& run, const Trials& trials, Verdict& verdict);
 /// A third of the learning rate must do clearly better than the learning rate itself, from the same state on the same

@@ -56,6 +56,9 @@ batch_size = 8
   EXPECT_EQ(worst("always"), worst("never"));
   EXPECT_NE(worst("never").find("<img class=\"row\" alt=\"image "), std::string::npos) << worst("never");
   EXPECT_NE(worst("never").find("<td>right</td><td>right ("), std::string::npos) << worst("never");
+  // test images of another folder, whose places are not kept
+  ASSERT_EQ(run("train p.toml --quiet --threads 1 --out tested --set data.test=pictures").code, 0);
+  EXPECT_NE(worst("tested").find("alt=\"image "), std::string::npos) << worst("tested");
   const nlohmann::json kept = run("evaluate never --json").json(), streamed = run("evaluate always --json").json();
   EXPECT_EQ(kept["loss"], streamed["loss"]);
   EXPECT_GT(kept["accuracy"].get<double>(), 0.9);
