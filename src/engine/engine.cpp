@@ -69,6 +69,8 @@ State Engine::init(const Dataset& data, std::uint64_t seed, DType dtype) {
 
 StepReport Engine::step(State& state, const RowSelection& batch, const Progress& progress, std::int64_t shard_size) {
   expect_rows();
+  if (shard_size < 0) fail<UsageError>("[train_step] shard_size = {}. Wanted: >= 0", shard_size);
+  if (progress.step < 0) fail<UsageError>("[train_step] progress.step = {}. Wanted: >= 0", progress.step);
   const bool is_given = progress.step != 0 || progress.total != 1;  // a loop of the user's own has no known length
   StepReport report = turn(state, batch, {{&progress, is_given ? 1U : 0U}, shard_size, {}});
   ++state.step;

@@ -16,6 +16,8 @@ Fields fields(AugmentOptions& o) {
 
 Var augment(Scope s, const Arg& images, const AugmentOptions& options) {
   const Var x = var_of(images);
+  AugmentOptions checked = options;
+  check_fields(fields(checked), "augment");
   if (s.mode() == Mode::evaluate || !options.any()) return x;
   if (x.rank() != 4) {
     fail<UsageError>("[augment] an input of shape {}. Wanted: images, (batch, height, width, channels).{}", x.shape(),

@@ -84,6 +84,8 @@ Var Scope::statistic(std::string_view name, const Shape& shape, double initial) 
 }
 
 void Scope::observe(std::string_view statistic, const Var& observed, double momentum) const {
+  if (!(momentum >= 0 && momentum <= 1))
+    fail<UsageError>("[scope] the statistic '{}' moves with momentum {}. Wanted: in [0, 1]", statistic, momentum);
   if (mode() == Mode::evaluate) return;
   const std::string path = (*this / statistic).path();
   const auto place = context_->places.find(path);

@@ -93,6 +93,14 @@ TEST_F(Refusals, NamesOfObjectivesAreCheckedForOneToo) {
   EXPECT_NO_THROW(TrainStep({"a", objective, optim::adam()}, 1));
 }
 
+TEST_F(Refusals, NumbersOfAStepOfAnOwnLoopAreChecked) {
+  TrainStep step(objective_of(line, loss::mse), optim::sgd(), 1);
+  State state = step.init(rows(), 1);
+  EXPECT_THROW((void)step(state, rows(), {}, -1), UsageError);
+  EXPECT_THROW((void)step(state, rows(), {.step = -1}), UsageError);
+  EXPECT_NO_THROW((void)step(state, rows()));
+}
+
 TEST_F(Refusals, WeightsBelowZeroAreRefusedWithTheirRow) {
   Dataset data = rows();
   Tensor weights = full({40}, 1);
