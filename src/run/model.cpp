@@ -123,7 +123,7 @@ Model Model::load(const Path& path, const Registry& registry) {
 }
 
 Model Model::load(const Path& path, ModelFunction model, const Registry& registry) {
-  const std::string name = path.string();
+  const std::string name = model_file(path.string()).string();
   const SafetensorsFile file = read_safetensors(name);
   auto parts = std::make_shared<Parts>(trained_recipe_of(file, name));
   try {

@@ -74,7 +74,7 @@ const std::string& entry(const SafetensorsFile& file, const std::string& key, co
     if (file.metadata.contains("preprocessing") || file.metadata.contains("loss.kind"))
       fail<ModelError>(
           "[model] {} has no '{}' in its metadata: it holds the parameters of a program's own model. Hint: "
-          "Model::load(FILE, model), with that function",
+          "Model::load(PATH, model), with that function",
           name, key);
     fail<ModelError>("[model] {} has no '{}' in its metadata: it is not a model of Thalweg", name, key);
   }

@@ -8,6 +8,8 @@
 
 #include "temporary_folder.hpp"
 #include "thalweg/error.hpp"
+#include "thalweg/model.hpp"
+#include "thalweg/nn.hpp"
 #include "thalweg/ops.hpp"
 #include "thalweg/optimizers.hpp"
 #include "thalweg/run.hpp"
@@ -181,6 +183,24 @@ TEST_F(OwnRun, AUsersLoopIsStoppedAndResumedWithTheSameBits) {
   for (const char* part : {"length", "twice was 0 in the first step and 18 in the last", ">step 10<"})
     EXPECT_NE(report.find(part), std::string::npos) << part;
   EXPECT_EQ(report.find("learning rate"), std::string::npos);  // a user's loop does not report its rate
+}
+
+TEST_F(OwnRun, ItsModelIsLoadedFromTheFolderWithItsFunction) {
+  Dataset rows;
+  rows.set("input", random_normal({40, 3}, 1));
+  rows.set("target", random_normal({40, 1}, 2));
+  const auto run = run_in("run", {});
+  Trainer trainer(nn::linear(1), loss::mse, optim::sgd({.lr = 0.1}), 1);
+  (void)run->fit(trainer, rows, {.epochs = 2});
+  EXPECT_EQ(run->finish(trainer), 0);
+  const Tensor predicted = Model::load(path("run"), nn::linear(1)).predict(rows["input"]);
+  EXPECT_TRUE(identical(predicted.reshape({40, 1}), trainer.predict(rows)));
+  try {
+    (void)Model::load(path("run"));
+    ADD_FAILURE();
+  } catch (const ModelError& error) {
+    EXPECT_NE(std::string(error.what()).find("Hint: Model::load(PATH, model)"), std::string::npos) << error.what();
+  }
 }
 
 TEST_F(OwnRun, ItsStateIsSavedAsAFileThatLoads) {
