@@ -18,6 +18,9 @@ namespace thalweg {
 [[nodiscard]] Evaluation evaluation_by(const std::function<LossSum(const Dataset&, Tensor&)>& run,
                                        const LossFunction* loss, const Dataset& data);
 
+/// The same rows with these columns in memory, also where they were not read yet: metrics need all targets and weights.
+[[nodiscard]] Dataset with_read(const Dataset& data, std::initializer_list<std::string_view> names);
+
 /// Drops the rows of weight 0, which may contain anything.
 [[nodiscard]] Dataset counted_rows(const Dataset& data);
 

@@ -119,7 +119,7 @@ History Trainer::fit(const Dataset& data, const FitOptions& options) {
   if (!(options.validation >= 0 && options.validation < 1)) {
     fail<UsageError>("[fit] validation = {}. Wanted: in [0, 1)", options.validation);
   }
-  Dataset training = impl_->loss ? counted_rows(data) : data, held_out;
+  Dataset training = impl_->loss ? counted_rows(with_read(data, {"weight"})) : data, held_out;
   if (training.rows() == 0 && data.rows() > 0)
     fail<DataError>("[fit] every row has weight 0: nothing is to be learned");
   const Dataset* validation = options.validation_data ? &*options.validation_data : nullptr;
@@ -128,6 +128,10 @@ History Trainer::fit(const Dataset& data, const FitOptions& options) {
     const auto split = data::split_fraction(all.rows(), options.validation, options.seed);
     training = all.select(split.train);
     held_out = all.select(split.held_out);
+    validation = &held_out;
+  }
+  if (validation && impl_->loss) {
+    held_out = with_read(*validation, {"target", "weight"});
     validation = &held_out;
   }
   impl_->objectives.plan_as(options);
@@ -180,8 +184,8 @@ std::vector<std::string> Trainer::layers() const { return impl_->objectives.laye
 Evaluation Trainer::evaluate(const Dataset& data, std::string_view average) {
   const State& state = initialised(impl_->state);
   double weight = 0;
-  return evaluation_on(impl_->objectives, average.empty() ? state : state.average(average), impl_->loss_or_null(), data,
-                       weight);
+  return evaluation_on(impl_->objectives, average.empty() ? state : state.average(average), impl_->loss_or_null(),
+                       impl_->loss ? with_read(data, {"target", "weight"}) : data, weight);
 }
 
 Tensor Trainer::predict(const Dataset& data) {

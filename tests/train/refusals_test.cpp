@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstring>
 #include <limits>
 
 #include "temporary_folder.hpp"
@@ -91,6 +92,41 @@ TEST_F(Refusals, NamesOfObjectivesAreCheckedForOneToo) {
   const Objective objective = objective_of(line, loss::mse);
   EXPECT_THROW(TrainStep({"a:b", objective, optim::adam()}, 1), UsageError);
   EXPECT_NO_THROW(TrainStep({"a", objective, optim::adam()}, 1));
+}
+
+/// Columns that are read when they are needed give the bits of those in memory, whichever they are.
+TEST_F(Refusals, EveryColumnMayBeReadWhenItIsNeeded) {
+  Dataset whole = rows();
+  Tensor weights = random_uniform({40}, 0.5, 2, 3);
+  weights.set(3, 0);
+  whole.set("weight", weights);
+  const auto streamed = [&](const std::vector<std::string>& names) {
+    Dataset data = whole;
+    for (const std::string& name : names) {
+      const Tensor column = whole[name];
+      const Shape row(column.shape().sizes().subspan(1));
+      data.set(name,
+               {.row = row,
+                .dtype = column.dtype(),
+                .read =
+                    [column](std::int64_t number, std::span<std::byte> into) {
+                      std::memcpy(into.data(), column.raw() + static_cast<std::size_t>(number) * into.size(),
+                                  into.size());
+                    }},
+               whole.rows());
+    }
+    return data;
+  };
+  const auto measured = [](const Dataset& data) {
+    Trainer one = trainer();
+    const History history = one.fit(data, {.epochs = 2, .batch_size = 8, .validation = 0.2});
+    Metrics metrics = one.evaluate(data).metrics;
+    for (const auto& metric : history.epochs.back().metrics) metrics.push_back(metric);
+    return metrics;
+  };
+  const Metrics wanted = measured(whole);
+  for (const auto& names : {std::vector<std::string>{"target"}, {"weight"}, {"input", "target", "weight"}})
+    EXPECT_EQ(measured(streamed(names)), wanted) << names.front();
 }
 
 TEST_F(Refusals, NumbersOfAStepOfAnOwnLoopAreChecked) {
