@@ -188,7 +188,8 @@ struct FitOptions {
   bool resume = false;                       ///< from the newest valid checkpoint in that folder
   std::shared_ptr<Communicator> ranks = {};  ///< other processes of the same training, which share the shards of a step
   /// What a resumed run must have in common with its checkpoint, lines of `key = value`; another is refused with the
-  /// lines that differ. Empty: the optimizers with their options, batch_size, accumulate, shuffle, seed and precision.
+  /// lines that differ. Empty: the optimizers with their options, and what is fixed here about rows, seed and
+  /// precision.
   std::string fingerprint = {};
 };
 

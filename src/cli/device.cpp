@@ -15,7 +15,9 @@ void add_device_option(CLI::App& command, std::string& name) {
 
 void add_threads_option(CLI::App& command, int& threads) {
   command
-      .add_option("--threads", threads, "0 is THALWEG_THREADS, or every core; the result is the same for any number")
+      .add_option(
+          "--threads", threads,
+          "0 is that of a stopped run, else THALWEG_THREADS, or every core; the result is the same for any number")
       ->check(in_range({.low = 0, .high = 1024}));
 }
 

@@ -40,8 +40,7 @@ void Doubts::add(std::size_t column, const Meaning& meaning) {
   if (meaning.kind == ColumnKind::number) {
     numbers_.push_back(name);
     decimal_commas_ = decimal_commas_ || meaning.form.decimal == ',';
-    if (meaning.form.plain()) look_at_numbers(column);
-    if (!meaning.form.plain()) look_at_commas(column, meaning.form);
+    meaning.form.plain() ? look_at_numbers(column) : look_at_commas(column, meaning.form);
   }
   if (meaning.kind == ColumnKind::date && meaning.order != DateOrder::year_month_day && reads_both_ways(column))
     either_order_[meaning.order].push_back(name);

@@ -284,8 +284,10 @@ class Inferrer {
     const std::int64_t levels = columns_of(s.levels);
     const bool embedded = options_.embed_levels > 0 && levels > options_.embed_levels;
     if (levels > many_levels && !embedded) {
-      warn(fmt::format("{} has {} levels, and each becomes a column. Hint: drop it, embed it (embed_levels = {}){}.",
-                       feature, levels, many_levels, s.all_numbers() ? ", or say that it is a number" : ""));
+      const auto all = std::ssize(s.levels);
+      warn(fmt::format("{} has {} levels, and {} becomes a column. Hint: drop it, embed it (embed_levels = {}){}.",
+                       feature, all, levels < all ? fmt::format("each of the {} most frequent", levels) : "each",
+                       many_levels, s.all_numbers() ? ", or say that it is a number" : ""));
     }
     if (const auto two = two_spellings(s.levels)) {
       warn(fmt::format("{}: '{}' and '{}' are two levels, but the same number", feature, two->first, two->second));

@@ -125,21 +125,28 @@ std::string around_number(std::string_view cell) {
 
 }  // namespace
 
+namespace {
+
+/// Of a column in which the minus sign of numbers is another character than '-'.
+std::optional<std::string> remark_on_minus(const std::string& name, const Summary& summary) {
+  constexpr std::string_view minus = "\u2212";
+  const auto is_negative = [&](const Level& level) { return around_number(level.text) == minus; };
+  const auto first = std::ranges::find_if(summary.levels, is_negative);
+  const auto is_number = [&](const Level& level) { return is_negative(level) || number_in(level.text); };
+  if (first == summary.levels.end() || !std::ranges::all_of(summary.levels, is_number)) return std::nullopt;
+  return fmt::format("{}: its minus sign is '{}', as in '{}', and the column is taken as text. Hint: write it as '-'.",
+                     name, minus, first->text);
+}
+
+}  // namespace
+
 std::optional<std::string> remark_on_units(const std::string& name, const Summary& summary) {
   constexpr std::size_t fewest = 3;  // levels
+  if (auto minus = remark_on_minus(name, summary)) return minus;
   if (summary.levels.size() < fewest || summary.numbers > 0) return std::nullopt;
   const std::string around = around_number(summary.levels.front().text);
   const auto has_same = [&](const Level& level) { return around_number(level.text) == around; };
-  if (around.empty()) return std::nullopt;
-  constexpr std::string_view minus = "\u2212";
-  if (std::ranges::all_of(summary.levels, [&](const Level& level) {
-        return around_number(level.text) == minus || number_in(level.text);
-      })) {
-    return fmt::format(
-        "{}: its minus sign is '{}', as in '{}', and the column is taken as text. Hint: write it as '-'.", name, minus,
-        summary.levels.front().text);
-  }
-  if (!std::ranges::all_of(summary.levels, has_same)) return std::nullopt;
+  if (around.empty() || !std::ranges::all_of(summary.levels, has_same)) return std::nullopt;
   return fmt::format(
       "{}: every cell is a number with '{}' beside it, as '{}', and is taken as text. Hint: if they are amounts, keep "
       "only the numbers.",

@@ -391,6 +391,8 @@ void Engine::turn(State& state, const RowSelection& batch, const Turn& turn, Ste
   const std::size_t objectives = size();
   for (std::size_t i = 0; i < objectives; ++i) {
     did_[i] = {};
+    did_[i].lr =
+        rate_at(i, turn.progress.empty() ? Progress{.step = objectives_[i].updater.steps(state)} : turn.progress[i]);
     const auto weight = turn.row_weights.empty() ? std::nullopt : turn.row_weights[i];
     divisors_[i] = weight ? static_cast<double>(rows) * *weight : sums.weight(i);
     if (sums.weight(i) != 0) look_at(i, state, batch, programs, sums, report);
@@ -398,11 +400,10 @@ void Engine::turn(State& state, const RowSelection& batch, const Turn& turn, Ste
   for (std::size_t i = 0; i < objectives; ++i) {  // after all gradients were computed at the same parameters
     Updater& updater = objectives_[i].updater;
     const Progress progress = turn.progress.empty() ? Progress{.step = updater.steps(state)} : turn.progress[i];
-    did_[i].lr = rate_at(i, progress);
     if (sums.weight(i) == 0) {
       updater.skip(state);
     } else {
-      const bool finite = std::isfinite(did_[i].loss) && std::isfinite(did_[i].gradient_norm);
+      const bool finite = std::isfinite(did_[i].loss) && (std::isfinite(did_[i].gradient_norm) || is_mended(i));
       if (!asks_ || !finite || !update_as_asked(state, batch, programs, sums, progress))
         update(i, state, sums, divisors_[i], did_[i].gradient_norm, did_[i].lr, progress);
       moves = moves || finite;
@@ -418,6 +419,15 @@ void Engine::turn(State& state, const RowSelection& batch, const Turn& turn, Ste
   for (std::size_t i = 0; i < reports.size(); ++i)
     report.metrics.emplace_back(reports[i], reported[i] / static_cast<double>(rows));
   if (sums.lent.data()) give_back(std::move(sums));
+}
+
+bool Engine::is_mended(std::size_t objective) const {
+  const auto begins = [](const std::vector<Transform>& chain) { return chain.front().name == "zero_nonfinite"; };
+  const Optimizer& optimizer = this->optimizer(objective);
+  return !optimizer.chain.empty() && begins(optimizer.chain) &&
+         std::ranges::all_of(optimizer.groups, [&](const ParameterGroup& group) {
+           return group.frozen || group.chain.empty() || begins(group.chain);
+         });
 }
 
 double Engine::rate_at(std::size_t objective, const Progress& progress) const {
@@ -438,9 +448,8 @@ void Engine::look_at(std::size_t objective, const State& state, const RowSelecti
   did.loss = sums.loss(objective) / sums.weight(objective);
   did.gradient_norm = o.norm->of(gradient, crew_->workers) / divisor;
   const bool finite = std::isfinite(did.loss) && std::isfinite(did.gradient_norm);
-  const auto mends = [](const Transform& transform) { return transform.name == "zero_nonfinite"; };
-  const bool is_mended = std::isfinite(did.loss) && std::ranges::any_of(optimizer(objective).chain, mends);
-  if (!finite && !is_mended && !o.updater.program().skips) throw_not_finite(objective, state, batch, programs);
+  const bool mended = std::isfinite(did.loss) && is_mended(objective);
+  if (!finite && !mended && !o.updater.program().skips) throw_not_finite(objective, state, batch, programs);
   if (watches_layers_) watch_layers(objective, gradient, report);
 }
 

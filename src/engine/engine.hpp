@@ -178,6 +178,8 @@ class Engine {
   [[nodiscard]] std::byte* gradient_of(std::size_t objective, const Sums& sums, const State& state) const;
   void update(std::size_t objective, State& state, const Sums& sums, double divisor, double norm, double lr,
               const Progress& progress);
+  /// Whether every chain begins with zero_nonfinite: then elements of the gradient need not be finite.
+  [[nodiscard]] bool is_mended(std::size_t objective) const;
   /// The learning rate of a step. Throws UsageError if the schedule gives none.
   [[nodiscard]] double rate_at(std::size_t objective, const Progress& progress) const;
   /// The loss and the gradient's norm of an objective; throws NumericError where one is not finite.

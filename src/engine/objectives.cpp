@@ -17,9 +17,8 @@ void check_rows(const std::vector<EngineObjective>& objectives, bool simultaneou
     fail<UsageError>("[trainer] {} objectives. Wanted: 1 to {}", objectives.size(), most);
   for (std::size_t i = 0; i < objectives.size(); ++i) {
     const EngineObjective& o = objectives[i];
-    const bool is_name = !o.name.empty() && o.name.find_first_of(":/[") == std::string::npos;
-    if (objectives.size() > 1 && !is_name)
-      fail<UsageError>("[trainer] an objective called '{}'. Wanted: a name without ':', '/' and '['", o.name);
+    if (objectives.size() > 1 && o.name.empty())
+      fail<UsageError>("[trainer] an objective without a name. Wanted: one without ':', '/' and '['");
     if (std::ranges::count(objectives, o.name, &EngineObjective::name) > 1)
       fail<UsageError>("[trainer] two objectives are called '{}'", o.name);
     if (o.options.every < 1) fail<UsageError>("[trainer] '{}': every = {}. Wanted: >= 1", o.name, o.options.every);

@@ -71,7 +71,7 @@ bool try_lower_rates(const Case& run, const Trials& trials, Verdict& verdict);
 /// learning rate was not the cause.
 bool try_lower_rates_for_more(const Case& run, const Trials& trials, Verdict& verdict);
 /// A third of the learning rate must do clearly better than the learning rate itself, from the same state on the same
-/// rows.
+/// rows. False where a schedule has lowered the rate already.
 bool try_settling(const Case& run, const Trials& trials, Verdict& verdict);
 /// Three times the highest learning rate must do clearly better than the highest itself, from the same state on the
 /// same rows. If it does, a line search tells how far a step along the gradient may go.

@@ -56,8 +56,9 @@ std::string_view why_not_down(ConstElements gradient, ConstElements direction) {
   if (slope == 0) return "the gradient is 0";
   if (length > 0 && slope * length < least)
     return "the slope is too small for a number; multiply the function by a large factor";
-  if (!std::isfinite(dot(gradient, direction)))
-    return "the slope is too large for a number; multiply the function by a small factor";
+  const double product = dot(gradient, direction);
+  if (std::isnan(product)) return "the direction is not a number";
+  if (std::isinf(product)) return "the slope is too large for a number; multiply the function by a small factor";
   return "the direction does not lead down";
 }
 

@@ -112,7 +112,6 @@ class UpdateTrace {
     }
     trace_evaluation();
     trace_steps();
-    check_scalars();
   }
 
   /// Whether any rule treats parameters with weight decay differently from those without.
@@ -122,6 +121,7 @@ class UpdateTrace {
   [[nodiscard]] bool can_be_shared() const { return !looks_at_all_ && evaluated_.empty(); }
 
   UpdateProgram plan(Passes passes, Device& device) {
+    check_scalars();
     result_.program.emplace(graph_, inputs_, outputs_, passes, device);
     if (!evaluated_.empty()) result_.evaluation.emplace(graph_, inputs_, evaluated_, passes, device);
     return std::move(result_);
@@ -226,14 +226,17 @@ class UpdateTrace {
     step_ = step_ - skipped_;
   }
 
-  /// Throws where a group sets a number that no transform of its parameters asks for: it would have no effect.
+  /// Throws where a group with parameters sets a number that no transform of these asks for: it would have no effect.
   void check_scalars() const {
-    for (const auto& [group, names] : asked_) {
-      for (const auto& [name, value] : group->scalars) {
-        if (std::ranges::find(names, name) != names.end()) continue;
+    for (const ParameterGroup& group : optimizer_.groups) {
+      const bool is_used = std::ranges::any_of(segments_, [&](const Segment& s) { return s.group == &group; });
+      const auto found = asked_.find(&group);
+      const std::vector<std::string> names = found == asked_.end() ? std::vector<std::string>{} : found->second;
+      for (const auto& [name, value] : group.scalars) {
+        if (!is_used || group.frozen || std::ranges::find(names, name) != names.end()) continue;
         fail<UsageError>("[{}] the group '{}' sets {} = {}, which its method does not ask for. Hint: {}",
-                         optimizer_.name, group->pattern, name, value,
-                         name == "lr" ? "lr_factor" : name_hint(name, names));
+                         optimizer_.name, group.pattern, name, value,
+                         name == "lr" || names.empty() ? "lr_factor, or a method of its own" : name_hint(name, names));
       }
     }
   }

@@ -17,7 +17,10 @@ Dataset other_rows(const TrainingData& trained, const DataOptions& options, std:
   if (place.str() == options.train.str()) {
     parts.warnings.push_back(fmt::format("{} data and training data are the same: {}", which, place.str()));
   } else if (!contents.empty()) {
-    warn_of_repeated(which, std::move(contents), trained.contents(), parts.warnings);
+    std::vector<std::uint64_t> all = trained.contents();
+    RowSet held_out(parts.held_out);
+    std::erase_if(all, [&](std::uint64_t row) { return held_out.take(row); });
+    warn_of_repeated(which, std::move(contents), all, parts.warnings);
   }
   return rows;
 }

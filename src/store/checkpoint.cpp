@@ -124,6 +124,7 @@ json position_json(const RunPosition& p) {
             {"epoch_weight", number_json(p.epoch_weight)},
             {"best_epoch", p.best_epoch},
             {"best_step", p.best_step},
+            {"measured_step", p.measured_step},
             {"epochs_recorded", p.epochs_recorded},
             {"plateau", plateau_json(p.plateaus.front())}};
   for (std::size_t i = 1; i < p.plateaus.size(); ++i) j["more_plateaus"].push_back(plateau_json(p.plateaus[i]));
@@ -142,6 +143,8 @@ RunPosition position_from(const json& j, std::int64_t step) {
   p.epoch_weight = number_from(j, "epoch_weight");
   p.best_epoch = whole_from(j, "best_epoch", 0, step);
   p.best_step = whole_from(j, "best_step", 0, step);
+  // versions before this one measured it in every epoch
+  p.measured_step = j.contains("measured_step") ? whole_from(j, "measured_step", 0, step) : step;
   p.epochs_recorded = whole_from(j, "epochs_recorded", 0, step);
   if (j.contains("reports")) {
     for (const json& report : j["reports"])

@@ -30,6 +30,7 @@ struct RunPosition {
   std::vector<PlateauState> plateaus = std::vector<PlateauState>(1);  ///< one for each objective
   std::optional<double> best_value;                                   ///< value of the early-stopping metric
   std::int64_t best_epoch = 0, best_step = 0;
+  std::int64_t measured_step = 0;  ///< of the last measurement of that metric: not every epoch may have one
   std::int64_t epochs_recorded = 0;
 };
 

@@ -42,6 +42,9 @@ std::string fingerprint_of(const FitOptions& options, std::span<const Optimizer*
   flat["seed"] = std::to_string(options.seed);
   flat["batch_size"] = std::to_string(options.batch_size);
   flat["accumulate"] = std::to_string(options.accumulate);
+  flat["shard_size"] = std::to_string(options.shard_size);
+  flat["validation"] = OptionValue{options.validation}.str();
+  if (options.collect) flat["passes"] = std::to_string(options.passes);
   flat["shuffle"] = options.shuffle ? "true" : "false";
   if (options.precision == Precision::bf16) flat["precision"] = "\"bf16\"";
   return lines_of(flat);

@@ -8,8 +8,9 @@
 
 namespace thalweg {
 
-/// What decides the bits of a training: its optimizers, the order and the number of rows in a step, and the seed. Model
-/// and loss are functions, and have no text; their parameters are compared by name and shape.
+/// What decides the bits of a training and has a text: the options of its optimizers, the names of their transforms,
+/// the order and the number of rows in a step, and the seed. Model, loss and transforms are functions without one; the
+/// model's parameters are compared by name and shape.
 [[nodiscard]] std::string fingerprint_of(const FitOptions& options, std::span<const Optimizer* const> optimizers);
 
 }  // namespace thalweg

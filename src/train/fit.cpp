@@ -381,6 +381,7 @@ class Fit {
     const auto measured = metric_of(report, rule.metric);
     if (!measured) return;
     const double value = *measured;
+    position_.measured_step = state_.step;
     const bool higher = metric_is_better_when_higher(rule.metric.substr(rule.metric.find('.') + 1));
     const bool better =
         !position_.best_value || (higher ? value > *position_.best_value : value < *position_.best_value);
@@ -399,6 +400,7 @@ class Fit {
   /// way. Without a measured value, it never ends the run.
   [[nodiscard]] bool waited_long_enough() const {
     if (!options_.early_stopping || !position_.best_value || done() % steps_an_epoch_ != 0) return false;
+    if (position_.measured_step != state_.step) return false;
     if (done() >= position_.total_steps) return false;
     const std::int64_t patience = options_.early_stopping->patience.steps(position_.total_steps, steps_an_epoch_);
     const std::int64_t best = std::max(position_.best_step, position_.first_step);

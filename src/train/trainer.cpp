@@ -107,11 +107,13 @@ Trainer::Trainer(Trainer&&) noexcept = default;
 
 void Trainer::init(const Dataset& data, std::uint64_t seed) {
   impl_->state = impl_->objectives.init(data, seed, f32);
+  impl_->ended.reset();
   impl_->remember(data);
 }
 const State& Trainer::state() const { return impl_->state; }
 void Trainer::set_state(State state) {
   check_state(state, impl_->state.layout.get());
+  if (state.step != impl_->state.step) impl_->ended.reset();
   impl_->state = std::move(state);
 }
 
@@ -148,7 +150,9 @@ History Trainer::fit(const Dataset& data, const FitOptions& options) {
   History history;
   try {
     history = run_fit(impl_->objectives, impl_->state, impl_->loss_or_null(), options, training, validation, stepped);
-  } catch (const UsageError&) {
+  } catch (const NumericError&) {  // of a step: its parameters are what is looked at
+    throw;
+  } catch (...) {
     if (impl_->state.step == first_step) {
       if (is_fresh) impl_->state = {};
       if (goes_on) impl_->state.parameters = impl_->ended->first;
@@ -230,12 +234,14 @@ void Trainer::load(const Path& path, const Dataset& shapes) {
     state.set_parameter(entry.name, value);
   }
   impl_->state = std::move(state);
+  impl_->ended.reset();
   impl_->remember(shapes);
 }
 
 void Trainer::load(const Path& path, const Dataset& shapes, const Patterns& patterns, std::string_view under) {
   if (!impl_->state.layout) init(shapes, 1);
   impl_->state.load(path, patterns, under);
+  impl_->ended.reset();
 }
 
 StepCost Trainer::measure(const Dataset& batch, const FitOptions& options) {

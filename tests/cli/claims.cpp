@@ -74,18 +74,61 @@ TEST_F(Claims, TwoOfSeveralClassesHaveAPositiveOne) {
 TEST_F(Claims, TrainingRowsAmongTestRowsAreFoundByTheirContents) {
   write_table("t.csv");
   write("copy.csv", read_text(path("t.csv")));
-  write_table("other.csv", 30);
-  for (const std::string part : {"--test", "--validation"}) {
-    const Ran same = run("train t.csv --target y --epochs 1 --quiet " + part + " copy.csv --out r");
-    EXPECT_EQ(same.code, 0) << same.err;
-    EXPECT_TRUE(
-        has(run("train t.csv --target y --epochs 1 " + part + " copy.csv --out r2").err, "are also training rows"));
+  write("other.csv", "a,b,kind,y\n0.123,0.5,u,1\n0.456,0.25,v,2\n0.789,0.125,w,3\n");
+  for (const std::string part : {"--test ", "--validation "}) {
+    const auto told = [&](const std::string& file) {
+      return has(run("train t.csv --target y --epochs 1 --out r " + part + file).err, "are also training rows");
+    };
+    EXPECT_TRUE(told("copy.csv")) << part;
+    EXPECT_FALSE(told("other.csv")) << part;
   }
   std::string twice = read_text(path("t.csv"));
   twice += twice.substr(twice.find('\n') + 1);
   write("twice.csv", twice);
   const Ran folds = run("train twice.csv --target y --epochs 1 --cv 4 --out f");
   EXPECT_TRUE(has(folds.err, "test rows of the first fold: ")) << folds.err << folds.out;
+}
+
+TEST_F(Claims, ALossWithItsOwnClassWeightsIsTakenForAnyNumberOfClasses) {
+  std::string rows = "x,k\n";
+  for (int i = 0; i < 80; ++i) rows += fmt::format("{},c{}\n", i % 9, i % 4);
+  write("four.csv", rows);
+  const Ran ran = run("train four.csv --target k --epochs 1 --loss cross_entropy --set loss.class_weights=[1,2,3,4]");
+  EXPECT_EQ(ran.code, 0) << ran.err;
+}
+
+/// Columns whose commas or minus signs may be read in two ways, or in none.
+TEST_F(Claims, CommasAndMinusSignsOfOtherKindsAreTold) {
+  std::string tabs = "x\tz\ty\n", quoted = "x,z,y\n", mixed = "x,z,y\n", minus = "w,x,y\n";
+  for (int i = 0; i < 40; ++i) {
+    tabs += fmt::format("{},{:03}\t1.{}\t{}\n", 1 + i % 9, 100 + i * 7 % 900, 10 + i, i % 7 * 1.5);
+    quoted += fmt::format("\"0,{:03}\",\"{},{:03}\",{}\n", 100 + i * 7, 1 + i % 3, 200 + i * 3, i % 5);
+    mixed += fmt::format("\"1,{}\",\"{},{:03}\",{}\n", 1 + i % 9, 1 + i % 3, 200 + i * 3, i % 5);
+    minus += fmt::format("{},{}{},{}\n", i % 3, i % 2 ? "\u2212" : "", 1 + i % 11, i % 5);
+  }
+  for (const auto& [name, text] : {std::pair("tabs", tabs), {"quoted", quoted}, {"mixed", mixed}, {"minus", minus}})
+    write(std::string(name) + ".csv", text);
+  const auto told = [&](const std::string& name) { return run("train " + name + ".csv --target y --epochs 1").err; };
+  EXPECT_TRUE(has(told("tabs"), "x: three digits behind each comma, which was taken for a decimal comma"))
+      << told("tabs");
+  EXPECT_TRUE(has(told("quoted"), "numbers with decimal commas, 1234,5 is 1234.5: x")) << told("quoted");
+  EXPECT_TRUE(has(told("mixed"), "z: three digits behind each comma, which was taken for a separator"))
+      << told("mixed");
+  EXPECT_TRUE(has(told("minus"), "its minus sign is '\u2212', as in '\u2212")) << told("minus");
+}
+
+TEST_F(Claims, AWarmUpOfTheWholeRunIsTold) {
+  write_table("t.csv");
+  const auto told = [&](const std::string& more) {
+    const Ran ran = run("train t.csv --target y --epochs 2 --schedule cosine --out r " + more);
+    EXPECT_EQ(ran.code, 0) << ran.err;
+    return has(ran.err, "lasts until the run ends");
+  };
+  EXPECT_FALSE(told("--set schedule.warmup=50%"));
+  EXPECT_TRUE(told("--set schedule.warmup=100%"));
+  EXPECT_TRUE(told("--set schedule.warmup=500"));
+  EXPECT_FALSE(told(""));
+  EXPECT_EQ(run("train t.csv --target y --set schedule.warmup=500%").code, 2);
 }
 
 TEST_F(Claims, ARegressionHasNoClassesToBalance) {

@@ -65,9 +65,15 @@ TEST(Verdict, AThirdOfTheRateIsAdvisedIfATrialWithItFalls) {
   EXPECT_EQ(verdict_of(0.05).kind, diverged);
   EXPECT_NE(verdict_of(0.05).advice.find("Lower lr to 0.0333: in a trial"), std::string::npos)
       << verdict_of(0.05).advice;
-  EXPECT_NE(verdict_of(0.02).advice.find("Lower lr to 0.0111: in a trial"), std::string::npos)
+  EXPECT_NE(verdict_of(0.02).advice.find("Lower lr to 0.00123: in a trial"), std::string::npos)
       << verdict_of(0.02).advice;
-  EXPECT_NE(verdict_of(0.001).advice.find("Lower lr far below 0.0111, "), std::string::npos);
+  EXPECT_NE(verdict_of(0.001).advice.find("Lower lr far below 0.00123, "), std::string::npos);
+  // a third that is better, and not yet below the constant, leads to a ninth
+  const Trials better = trials_with(none, [](double lr) { return lr < 0.02 ? 0.5 : 1.5; });
+  const Verdict ninth = judge(
+      history,
+      {.constant_training = 1, .failure = "[train] step 41: the loss is 2.5e34", .failed_step = 41, .trials = &better});
+  EXPECT_NE(ninth.advice.find("Lower lr to 0.0111: in a trial"), std::string::npos) << ninth.advice;
   // the evidence is the message of the error: the same step, the same number
   EXPECT_EQ(verdict_of(0.05).evidence.front().sentence, "[train] step 41: the loss is 2.5e34");
   EXPECT_EQ(value_of(verdict_of(0.05), "step"), 41);
@@ -205,7 +211,8 @@ TEST(Verdict, NothingLearnedAtALowRateAdvisesAHigherOne) {
 TEST(Verdict, NothingLearnedAtAHighRateAdvisesALowerOne) {
   auto dead = steps_of(500, line(1, 1), 0.1);
   add_epochs(dead, 20, line(1, 1), line(1, 1), 0.01);
-  const Trials lower = trials_with([](double) { return 1.0; }, [](double lr) { return lr > 0.02 ? 1.0 : 0.5; });
+  Trials lower = trials_with([](double) { return 1.0; }, [](double lr) { return lr > 0.02 ? 1.0 : 0.5; });
+  lower.at_start = [] { return 1.0; };
   const Verdict verdict = judge(dead, {.constant_training = 1, .constant_validation = 1, .trials = &lower});
   EXPECT_EQ(verdict.kind, learned_nothing);
   EXPECT_EQ(verdict.advice.find("Lower lr to 0.0111: in a trial"), 0U) << verdict.advice;

@@ -20,6 +20,7 @@
 #include "engine/factors.hpp"
 #include "engine/norms.hpp"
 #include "engine/row_table.hpp"
+#include "engine/run_length.hpp"
 #include "engine/trained.hpp"
 #include "insight/run_watch.hpp"
 #include "optim/asks.hpp"
@@ -196,6 +197,18 @@ std::unique_ptr<Insight> add_insight(FitOptions& options, const Session& session
   return insight;
 }
 
+/// Warns of a warm-up that does not end before the run does: the rate never gets where it was set to.
+void warn_of_warmup(const Session& session, const Config& config, const Context& context) {
+  const auto given = config.schedule.options.find("warmup");
+  if (given == config.schedule.options.end()) return;
+  Duration warmup;
+  read_fields({{"warmup", &warmup, ""}}, {*given}, "schedule");
+  const RunLength length = run_length(config.fit_options(), session.parts.train.rows());
+  if (warmup.steps(length.steps, length.steps_an_epoch) < length.steps) return;
+  say_warnings(context, {fmt::format("[schedule] warmup = {} lasts until the run ends: the rate does not reach lr",
+                                     warmup.str())});
+}
+
 /// Prepares the looks before the first step: gives them the initial state, which a resumed run reads from its folder,
 /// and warns if no look will be due.
 void begin_insight(Insight& insight, const Session& session, const Config& config, const RunFolder& folder,
@@ -334,6 +347,7 @@ int train_one(const TrainArguments& arguments, const NamedTree& named, LoadedCon
     if (const auto said = memory_said(session, config, context)) say("{}\n", *said);
   }
   say_warnings(context, session.parts.warnings);
+  warn_of_warmup(session, config, context);
   const std::int64_t done =
       resumed ? resumed_state(*resumed, session.trainer.state(), loaded.config.fingerprint()).step : 0;
   RunFolder folder = resumed ? std::move(*resumed) : RunFolder::create(wanted);

@@ -78,7 +78,8 @@ class LevenbergMarquardtMethod : public Method {
       add(out, numbers[damping], v);
     };
     const double size = norm(at.gradient);
-    if (!(size > 0)) return {.moved = false, .why = why_not_down(at.gradient, at.gradient)};
+    if (!(size * size > 0) || !std::isfinite(size * size))
+      return {.moved = false, .why = why_not_down(at.gradient, at.gradient)};
     if (numbers[growth] == 0) {
       oracle.gauss_newton(at.x, at.gradient, product);
       numbers[damping] = o_.damping * dot(product, at.gradient) / (size * size);

@@ -58,12 +58,12 @@ std::uint64_t content_of_row(const data::Table& table, std::int64_t row) {
 }
 
 /// Whether a loss takes such targets, one a row: some losses of classes take probabilities of each class instead.
-bool takes(const LossFunction& loss, data::Task task) {
+bool takes(const LossFunction& loss, data::Task task, std::int64_t classes) {
   if (loss.task() != task || task != data::Task::multiclass) return loss.task() == task;
   try {
     const Function tried(
         Function::Body([&](std::span<const Var> x) { return std::vector<Var>{loss.samples(x[0], x[1])}; }));
-    (void)tried.run({Tensor({2, 3}), Tensor({2}, i32)});
+    (void)tried.run({Tensor({2, classes}), Tensor({2}, i32)});
     return true;
   } catch (const UsageError&) {
     return false;
@@ -81,10 +81,10 @@ std::string_view made_for(data::Task task) {
 }
 
 /// Their names: "mse, mae, huber".
-std::string losses_of(data::Task task) {
+std::string losses_of(data::Task task, std::int64_t classes = 1) {
   std::string names;
   for (const LossRow& row : losses()) {
-    if (takes(row.make({}), task)) names += fmt::format("{}{}", names.empty() ? "" : ", ", row.name);
+    if (takes(row.make({}), task, classes)) names += fmt::format("{}{}", names.empty() ? "" : ", ", row.name);
   }
   return names;
 }
@@ -106,11 +106,12 @@ class TableRows final : public TrainingRows {
   void suit(const LossFunction& function) override {
     const LossFunction::Traits& loss = function.traits();
     if (schema_.task != data::Task::regression) {
-      if (takes(function, schema_.task)) return;
+      const auto classes = std::ssize(schema_.classes);
+      if (takes(function, schema_.task, classes)) return;
       fail<UsageError>(
           "[loss] {} is a loss of {}, but '{}' has one of {} classes a row. Losses of a {} target: {}.{}",
           function.name(), loss.task == schema_.task ? "probabilities of each class" : made_for(loss.task),
-          schema_.target, schema_.classes.size(), data::name(schema_.task), losses_of(schema_.task),
+          schema_.target, classes, data::name(schema_.task), losses_of(schema_.task, classes),
           loss.task == data::Task::regression ? " Hint: --task regression, if its classes are numbers." : "");
     }
     if (loss.task != data::Task::regression) {
@@ -181,6 +182,19 @@ std::unique_ptr<TrainingData> read(const DataOptions& data, const CsvOptions& op
                                      data.held_out());
 }
 
+/// The number of rows with a target and without a value in some feature.
+std::int64_t rows_with_gaps(const data::Table& table, const data::Schema& schema) {
+  const std::size_t target = data::column_of(table, schema.target);
+  std::vector<std::size_t> columns;
+  for (const data::Schema::Feature& feature : schema.features) columns.push_back(data::column_of(table, feature.name));
+  std::int64_t gaps = 0;
+  for (std::int64_t row = 0; row < table.rows(); ++row) {
+    const auto is_gap = [&](std::size_t column) { return data::is_missing(table.cell(row, column)); };
+    gaps += !is_gap(target) && std::ranges::any_of(columns, is_gap) ? 1 : 0;
+  }
+  return gaps;
+}
+
 Dataset encode(const Request& request, const CsvOptions& options, std::vector<std::string>& warnings) {
   const data::TablePreprocessing& fitted = *request.preprocessing.table();
   data::TableLayout layout = fitted.schema().layout;  // as the training data, unless the options say otherwise
@@ -197,10 +211,10 @@ Dataset encode(const Request& request, const CsvOptions& options, std::vector<st
     if (blank > 0)
       warnings.push_back(
           fmt::format("{}: rows without {} were left out: {}", table.file(), fitted.schema().target, blank));
-    const std::int64_t others = table.rows() - blank - std::ssize(rows);
-    if (others > 0 && fitted.schema().missing == data::Missing::drop)
-      warnings.push_back(fmt::format(
-          "{}: rows with missing values were left out, as in training (missing = \"drop\"): {}", table.file(), others));
+    if (const std::int64_t gaps = rows_with_gaps(table, fitted.schema());
+        gaps > 0 && fitted.schema().missing == data::Missing::drop)
+      warnings.push_back(fmt::format("{}: rows with missing values, left out as in training (missing = \"drop\"): {}",
+                                     table.file(), gaps));
   }
   const std::string& weight = fitted.schema().weight;
   if (!weight.empty() && !table.find(weight))
