@@ -169,7 +169,7 @@ int cross_validate(const LoadedConfig& loaded, std::int64_t folds, const std::fi
     if (const int signal = resolve_lr(config, loaded.source.facts(), parts, context)) return 128 + signal;
     Session session = make_session(config, loaded.source.facts(), std::move(parts), context.registry);
     for (const std::string& warning : session.parts.warnings) {
-      if (measured.empty() && !context.quiet && !context.json) say("warning: {}\n", warning);  // the others are alike
+      if (measured.empty() && !context.quiet) say("warning: {}\n", warning);  // the others are alike
     }
     const Evaluation evaluation = train_fold(config, session, context);
     measured.push_back(evaluation.metrics);

@@ -134,8 +134,8 @@ std::optional<std::string> remark_on_minus(const std::string& name, const Summar
   const auto first = std::ranges::find_if(summary.levels, is_negative);
   const auto is_number = [&](const Level& level) { return is_negative(level) || number_in(level.text); };
   if (first == summary.levels.end() || !std::ranges::all_of(summary.levels, is_number)) return std::nullopt;
-  return fmt::format("{}: its minus sign is '{}', as in '{}', and the column is taken as text. Hint: write it as '-'.",
-                     name, minus, first->text);
+  return fmt::format("{}: its minus sign is '{}', as in '{}', which is not read as one. Hint: write it as '-'.", name,
+                     minus, first->text);
 }
 
 }  // namespace

@@ -389,17 +389,19 @@ void Engine::turn(State& state, const RowSelection& batch, const Turn& turn, Ste
   report.layer_norms.clear(), report.metrics.clear();
   bool moves = false;
   const std::size_t objectives = size();
+  const auto progress_of = [&](std::size_t i) {
+    return turn.progress.empty() ? Progress{.step = objectives_[i].updater.steps(state)} : turn.progress[i];
+  };
   for (std::size_t i = 0; i < objectives; ++i) {
     did_[i] = {};
-    did_[i].lr =
-        rate_at(i, turn.progress.empty() ? Progress{.step = objectives_[i].updater.steps(state)} : turn.progress[i]);
+    did_[i].lr = rate_at(i, progress_of(i));
     const auto weight = turn.row_weights.empty() ? std::nullopt : turn.row_weights[i];
     divisors_[i] = weight ? static_cast<double>(rows) * *weight : sums.weight(i);
     if (sums.weight(i) != 0) look_at(i, state, batch, programs, sums, report);
   }
   for (std::size_t i = 0; i < objectives; ++i) {  // after all gradients were computed at the same parameters
     Updater& updater = objectives_[i].updater;
-    const Progress progress = turn.progress.empty() ? Progress{.step = updater.steps(state)} : turn.progress[i];
+    const Progress progress = progress_of(i);
     if (sums.weight(i) == 0) {
       updater.skip(state);
     } else {
@@ -434,8 +436,8 @@ double Engine::rate_at(std::size_t objective, const Progress& progress) const {
   const Optimizer& optimizer = this->optimizer(objective);
   const double lr = optimizer.lr * optimizer.schedule.factor(progress);
   if (std::isfinite(lr)) return lr;
-  fail<UsageError>("[schedule] {}: the learning rate of step {} is {}. Wanted: a finite number",
-                   optimizer.schedule.name(), progress.step + 1, lr);
+  fail<UsageError>("[train] the learning rate of step {} is {}, from lr = {} and the schedule '{}'. Wanted: finite",
+                   progress.step + 1, lr, optimizer.lr, optimizer.schedule.name());
 }
 
 void Engine::look_at(std::size_t objective, const State& state, const RowSelection& batch,

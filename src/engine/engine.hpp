@@ -180,7 +180,7 @@ class Engine {
               const Progress& progress);
   /// Whether every chain begins with zero_nonfinite: then elements of the gradient need not be finite.
   [[nodiscard]] bool is_mended(std::size_t objective) const;
-  /// The learning rate of a step. Throws UsageError if the schedule gives none.
+  /// The learning rate of a step. Throws UsageError if it is not finite.
   [[nodiscard]] double rate_at(std::size_t objective, const Progress& progress) const;
   /// The loss and the gradient's norm of an objective; throws NumericError where one is not finite.
   void look_at(std::size_t objective, const State& state, const RowSelection& batch, const BatchPrograms& programs,
