@@ -82,6 +82,8 @@ TEST_F(Claims, TrainingRowsAmongTestRowsAreFoundByTheirContents) {
     EXPECT_TRUE(told("copy.csv")) << part;
     EXPECT_FALSE(told("other.csv")) << part;
   }
+  const Ran held_out = run("train t.csv --target y --epochs 1 --out r --test copy.csv");
+  EXPECT_TRUE(has(held_out.err, "test: 108 of 120 rows are also training rows")) << "12 are held out\n" << held_out.err;
   std::string twice = read_text(path("t.csv"));
   twice += twice.substr(twice.find('\n') + 1);
   write("twice.csv", twice);
