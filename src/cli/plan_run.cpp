@@ -41,7 +41,7 @@ struct RankMemory {
 /// The time of a step in seconds, by part.
 struct RankTime {
   double gradient, update, messages;
-  double hidden = 0;  ///< of the messages, by the backward pass
+  double hidden = 0;  ///< of the messages, by the shards
   [[nodiscard]] double total() const { return gradient + update + messages - hidden; }
 };
 
@@ -103,25 +103,33 @@ double link_of(const Machine& machine, std::int64_t ranks) {
   return ranks > machine.ranks_a_node ? machine.network : machine.link;
 }
 
+/// How often the gradient is sent: slices of the sums, and, unless a rank needs only its own, their totals.
+double times_sent(const StepNeeds& needs) { return needs.keeps_part ? 1 : 2; }
+
 double message_seconds(const StepNeeds& needs, const Machine& machine, std::int64_t ranks) {
   const double n = number(ranks), link = link_of(machine, ranks);
-  // slices of the sums are sent and received, then the total is sent round; if the update is shared, each rank also
-  // sends the parameters that it updated
-  const double sums = needs.shards > 1 ? 2 * number(needs.gradient_bytes) : 0;
-  const double stepped = needs.own_part < 1 ? number(needs.parameter_bytes) : 0;
+  const double sums = needs.shards > 1 ? times_sent(needs) * number(needs.gradient_bytes) : 0;
+  const double stepped = needs.own_part < 1 ? number(needs.parameter_bytes) : 0;  // each rank sends what it updated
   return (sums + stepped) * (n - 1) / n / link;
 }
 
-/// The time of messages that a rank's last shard hides, which takes `shard` seconds: each bucket leaves when it is
-/// final and those before it have been sent. All instructions count as equally long.
+/// The time of messages that a rank's shards hide, of `shard` seconds each. Each bucket leaves when the last shard has
+/// finished it and those before it have been sent; the first shard waits for the parameters that it reads. All
+/// instructions count as equally long.
 double hidden_seconds(const StepNeeds& needs, const Machine& machine, std::int64_t ranks, double shard) {
-  const double n = number(ranks), seconds_a_byte = 2 * (n - 1) / n / link_of(machine, ranks);
+  const double n = number(ranks), seconds_a_byte = (n - 1) / n / link_of(machine, ranks);
   double sent = 0, all = 0;
   for (const auto& [bytes, ready] : needs.buckets) {
-    sent = std::max(sent, ready * shard) + number(bytes) * seconds_a_byte;
-    all += number(bytes) * seconds_a_byte;
+    const double seconds = times_sent(needs) * number(bytes) * seconds_a_byte;
+    sent = std::max(sent, ready * shard) + seconds;
+    all += seconds;
   }
-  return all - std::max(0.0, sent - shard);
+  double arrived = 0, waited = 0;
+  for (const auto& [bytes, needed] : needs.arriving) {
+    arrived += number(bytes) * seconds_a_byte;
+    waited = std::max(waited, arrived - needed * shard);
+  }
+  return all - std::max(0.0, sent - shard) + arrived - waited;
 }
 
 RankTime time_of(const StepNeeds& needs, const Machine& machine, std::int64_t ranks) {
@@ -212,8 +220,9 @@ void emit_assumptions(const RunPlan& p, const Machine& machine, const PlanArgume
   emit(
       "\nAssumed: arithmetic in f32; each part takes its operations at {:.0f} GFLOP/s or its bytes at {:.0f} GB/s, "
       "whichever is "
-      "longer; messages at {:.1f} GB/s, those with gradients beside the backward pass of a rank's last shard. Not "
-      "counted: what starts a kernel or a message, reading the data, "
+      "longer; messages at {:.1f} GB/s, those with gradients beside the backward pass of a rank's last shard, those "
+      "with updated parameters beside the beginning of its first. Not counted: what starts a kernel or a message, "
+      "reading the data, "
       "evaluation; {} Small steps take many times as long. This version trains on CPUs.\n",
       machine.single * machine.matrix_efficiency / 1e9, machine.bandwidth * machine.moved_efficiency / 1e9, link,
       one_gradient);

@@ -58,6 +58,9 @@ class Communicator {
 
   [[nodiscard]] virtual std::int64_t least_to_share() const { return fewest_shared; }
 
+  /// A channel whose exchanges move in the order of the calls, few at a time, so that the first one arrives first. On
+  /// the other channels, everything that has been started moves at the same time.
+  static constexpr int in_turn = 1 << 10;
   /// Starts sending and receiving, and returns immediately; the communicator uses the memory until wait(ticket).
   /// Between each pair of ranks, messages of one channel arrive in the order in which they were sent. Empty messages
   /// are not sent. If there is a relay, its second exchange belongs to the same ticket, and the communicator keeps the
@@ -91,7 +94,9 @@ class Communicator {
     double together = 0;    ///< seconds for both at the same time, as in a step
     double update = 0;      ///< seconds for the update after that
     double parameters = 0;  ///< the part of the update in which ranks that share it exchange its results
+    double whole = 0;       ///< seconds for a step among others, where the next one computes during that exchange
     double hidden = 0;      ///< the part of `messages` that the computation hides
+    double parameters_hidden = 0;                 ///< the part of `parameters` that the next step hides
     std::int64_t bytes = 0, parameter_bytes = 0;  ///< bytes that a rank sends
     std::int64_t shards = 0, buckets = 0;
   };

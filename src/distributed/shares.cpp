@@ -94,6 +94,31 @@ Runs part_of(const Runs& runs, Share part) {
   return result;
 }
 
+Runs common_part(const Runs& a, const Runs& b) {
+  Runs common;
+  for (const Share x : a) {
+    for (const Share y : b) {
+      const Share both{std::max(x.first, y.first), std::min(x.last, y.last)};
+      if (both.size() > 0) common.push_back(both);
+    }
+  }
+  return common;
+}
+
+Runs difference(const Runs& a, const Runs& b) {
+  Runs left = a;
+  for (const Share y : b) {
+    Runs rest;
+    for (const Share x : left) {
+      const Share before{x.first, std::min(x.last, y.first)}, after{std::max(x.first, y.last), x.last};
+      if (before.size() > 0) rest.push_back(before);
+      if (after.size() > 0) rest.push_back(after);
+    }
+    left = std::move(rest);
+  }
+  return left;
+}
+
 Share slice_of(int rank, int ranks, std::int64_t elements) {
   const std::int64_t blocks = (elements + slice_block - 1) / slice_block;
   const auto begin = [&](std::int64_t r) { return std::min(elements, blocks * r / ranks * slice_block); };

@@ -54,6 +54,11 @@ using Runs = std::vector<Share>;
 /// The given part of the numbers in the ranges, counted from the beginning of the first range.
 [[nodiscard]] Runs part_of(const Runs& runs, Share part);
 
+/// The numbers that both have, in the order of the first.
+[[nodiscard]] Runs common_part(const Runs& a, const Runs& b);
+/// The numbers of the first that the second has not.
+[[nodiscard]] Runs difference(const Runs& a, const Runs& b);
+
 /// The slice of `elements` numbers that a rank owns. It begins at a multiple of the block size of reductions, so that a
 /// reduction over everything consists of whole blocks of the slices.
 inline constexpr std::int64_t slice_block = 4096;

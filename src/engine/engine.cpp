@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <utility>
 
 #include "core/error.hpp"
@@ -143,6 +144,7 @@ void Engine::prepare(State& state) {
       objectives_[i].factored = factored(i, step_.objectives[i].layout);
       share(i);
     }
+    expect_arrivals(state.layout->dtype);
     if (!same) {
       programs_.clear();
       one_shard_ = {};
@@ -191,6 +193,33 @@ void Engine::share(std::size_t objective) {
                          ranks_->least_to_share());
 }
 
+void Engine::expect_arrivals(DType dtype) {
+  rank_sums_.reset();
+  arrivals_.reset();
+  sliced_norm_.reset();
+  if (!shares_slots()) return;
+  std::vector<const SlotShares*> shares;
+  for (const Member& o : objectives_) shares.push_back(o.shares ? &*o.shares : nullptr);
+  arrivals_.emplace(ranks_, std::move(shares), dtype);
+  const bool has_frozen_group = std::ranges::any_of(optimizer(0).groups, &ParameterGroup::frozen);
+  if (size() > 1 || asks_ || has_frozen_group) return;
+  sliced_norm_.emplace(ranks_, objectives_[0].shares->gradients, step_.objectives[0].layout.trained_size, dtype);
+}
+
+RankSums::Needs Engine::rank_needs() {
+  return {arrivals_ ? &*arrivals_ : nullptr, sliced_norm_ && !watches_layers_ ? &sliced_norm_->kept() : nullptr};
+}
+
+double Engine::norm_of(std::size_t objective, const Sums& sums, const State& state) {
+  GradientNorm& norm = *objectives_[objective].norm;
+  std::byte* const gradient = gradient_of(objective, sums, state);
+  if (!sums.sliced) return norm.of(gradient, crew_->workers);
+  const double squares = sliced_norm_->squares(gradient, crew_->workers);
+  if (norm.is_in_range(squares)) return std::sqrt(squares);
+  sliced_norm_->complete(gradient);
+  return norm.of(gradient, crew_->workers);
+}
+
 bool Engine::cuts_batches(const State& given, const Dataset& data, std::int64_t rows, std::int64_t shard_size) {
   const auto looks_further = [](const Member& o) {
     return asks_of(o.updater.optimizer()).any() || owns_steps(o.updater.optimizer());
@@ -205,14 +234,17 @@ bool Engine::shares_slots() const {
   return std::ranges::any_of(objectives_, [](const Member& o) { return o.shares.has_value(); });
 }
 
-std::int64_t Engine::whole_size(const std::pair<std::string, Tensor>& slot) const {
+std::optional<WholeSlot> Engine::whole_of(const std::string& slot) const {
   for (const Member& o : objectives_) {
     if (!o.shares) continue;
     for (const auto& [name, size] : o.shares->whole) {
-      if (slot.first == (o.name.empty() ? name : o.name + ":" + name)) return size;
+      if (slot != (o.name.empty() ? name : o.name + ":" + name)) continue;
+      const bool by_number =
+          size == step_.objectives[static_cast<std::size_t>(&o - objectives_.data())].layout.trained_size;
+      return WholeSlot{size, by_number && o.shares->by_number ? &o.shares->gradients : nullptr};
     }
   }
-  return slot.second.size();
+  return std::nullopt;
 }
 
 std::vector<std::optional<double>> Engine::row_weights(const State& state, const Dataset& data) {
@@ -230,6 +262,8 @@ bool Engine::is_one_shard(const BatchPrograms& programs) const {
 Engine::Sums Engine::sum_over_shards(const State& state, const RowSelection& batch, const BatchPrograms& programs,
                                      bool apart) {
   Workers& workers = crew_->workers;
+  const bool by_ranks = ranks_ && ranks_->size() > 1 && programs.shards > 1;  // one shard is computed by every rank
+  if (!by_ranks) settle();
   if (!apart && is_one_shard(programs)) {
     one_shard_.run(*programs.whole, step_, state, batch, workers);
     return {one_shard_.gradient(), one_shard_.sums()};
@@ -241,11 +275,13 @@ Engine::Sums Engine::sum_over_shards(const State& state, const RowSelection& bat
   const std::size_t bytes = TreeSum::block_bytes(step_.size, dtype, doubles);
   const std::size_t sums_at = TreeSum::doubles_at(step_.size, dtype);
   const auto sums_in = [&](std::byte* block) { return reinterpret_cast<double*>(block + sums_at); };
-  if (ranks_ && ranks_->size() > 1 && programs.shards > 1) {  // a single one is computed by every rank
+  if (by_ranks) {
     if (!rank_sums_) rank_sums_.emplace(ranks_, pool, workers);
-    Block total = (*rank_sums_)(state, batch, programs, step_.size);
+    const RankSums::Needs needs = rank_needs();
+    Block total = (*rank_sums_)(state, batch, programs, step_.size, needs);
+    settle();  // what no instruction reads
     std::byte* gradient = total.data();
-    return {gradient, sums_in(gradient), std::move(total)};
+    return {gradient, sums_in(gradient), std::move(total), {}, needs.kept != nullptr};
   }
   TreeSum tree(programs.shards, step_.size, dtype, doubles, pool, workers);
   workers.run(programs.shards, [&](std::int64_t i) {
@@ -283,20 +319,38 @@ std::byte* Engine::gradient_of(std::size_t objective, const Sums& sums, const St
   return first == 0 ? sums.gradient : sums.gradient + static_cast<std::size_t>(first) * size_of(state.layout->dtype);
 }
 
+namespace {
+
+/// Moves runs of numbers to the left, one after another, and returns where they begin.
+std::byte* joined(std::byte* numbers, const Runs& runs, DType dtype) {
+  const auto bytes = [&](std::int64_t count) { return static_cast<std::size_t>(count) * size_of(dtype); };
+  if (runs.size() == 1) return numbers + bytes(runs.front().first);
+  std::byte* to = numbers;
+  for (const Share run : runs) {
+    std::memmove(to, numbers + bytes(run.first), bytes(run.size()));
+    to += bytes(run.size());
+  }
+  return numbers;
+}
+
+}  // namespace
+
 void Engine::update(std::size_t objective, State& state, const Sums& sums, double divisor, double norm, double lr,
                     const Progress& progress) {
   Updater& updater = objectives_[objective].updater;
   const auto& shares = objectives_[objective].shares;
   std::byte* gradient = gradient_of(objective, sums, state);
-  if (shares) gradient += static_cast<std::size_t>(shares->gradient_at) * size_of(state.layout->dtype);
+  if (shares)
+    gradient = joined(gradient, shares->gradients[static_cast<std::size_t>(ranks_->rank())], state.layout->dtype);
   StepNumbers numbers{.step = updater.steps(state) + 1 - updater.skipped(state),
                       .weight = divisor,
                       .gradient_norm = norm,
                       .lr = lr,
                       .seed = state.seed};
   if (objectives_[objective].sets_momentum) numbers.momentum = optimizer(objective).schedule.momentum(progress);
+  settle();  // those of the objective before
   updater.run(state, gradient, numbers, crew_->workers);
-  if (shares) send_parts(*ranks_, *shares, state.parameters.mutable_raw(), state.layout->dtype);
+  if (shares) arrivals_->expect(objective, state.parameters.mutable_raw());
 }
 
 State Engine::with_slots(State state) {
@@ -413,6 +467,7 @@ void Engine::turn(State& state, const RowSelection& batch, const Turn& turn, Ste
     updater.count_step(state);
     if (i == 0) report.total_steps = progress.total;
   }
+  if (!turn.may_lag) settle();
   if (moves && !programs.whole->movements().empty()) move_statistics(state, batch, programs, sums);
   const auto& [loss, weight, gradient_norm, lr] = did_.front();
   report.loss = loss, report.weight = weight, report.gradient_norm = gradient_norm, report.lr = lr;
@@ -448,7 +503,7 @@ void Engine::look_at(std::size_t objective, const State& state, const RowSelecti
   const double divisor = divisors_[objective];
   did.weight = programs.whole->is_mean(objective) ? static_cast<double>(batch.count()) : sums.weight(objective);
   did.loss = sums.loss(objective) / sums.weight(objective);
-  did.gradient_norm = o.norm->of(gradient, crew_->workers) / divisor;
+  did.gradient_norm = norm_of(objective, sums, state) / divisor;
   const bool finite = std::isfinite(did.loss) && std::isfinite(did.gradient_norm);
   const bool mended = std::isfinite(did.loss) && is_mended(objective);
   if (!finite && !mended && !o.updater.program().skips) throw_not_finite(objective, state, batch, programs);

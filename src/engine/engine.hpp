@@ -13,6 +13,7 @@
 #include "engine/one_shard.hpp"
 #include "engine/programs.hpp"
 #include "engine/rank_sum.hpp"
+#include "engine/sliced_norm.hpp"
 #include "engine/slot_shares.hpp"
 #include "engine/sums_there.hpp"
 #include "engine/updater.hpp"
@@ -56,6 +57,8 @@ class Engine {
     /// The mean weight of a row of the data, for each objective: its gradient is divided by this weight times the
     /// number of rows. Where it is not given, the gradient is divided by the batch's own weight.
     std::span<const std::optional<double>> row_weights = {};
+    /// Whether parameters that other ranks updated may still be missing at the end: see `settle`.
+    bool may_lag = false;
   };
   /// The results of an objective in the last turn.
   struct Did {
@@ -78,9 +81,15 @@ class Engine {
   void turn_late(State& state, const RowSelection& batch, const Turn& turn, std::vector<StepReport>& arrived);
   /// Waits for the reports of all steps so far.
   void await(State& state, std::vector<StepReport>& arrived);
-  /// Discards the steps in flight of a run that ended by an error.
+  /// Waits for the parameters that other ranks updated in the last turn, where it may lag. Until then the state may
+  /// only be given to the next turn.
+  void settle() {
+    if (arrivals_) arrivals_->settle();
+  }
+  /// Discards the steps in flight of a run that ended by an error, and waits for messages into its state.
   void drop_late() {
     if (late_) late_->drop();
+    if (arrivals_) arrivals_->abandon();
   }
   /// The same, but counted in the state. A `progress` of 0 of 1 steps means that none is given.
   StepReport step(State& state, const RowSelection& batch, const Progress& progress = {}, std::int64_t shard_size = 0);
@@ -115,8 +124,8 @@ class Engine {
   [[nodiscard]] bool cuts_batches(const State& state, const Dataset& data, std::int64_t rows, std::int64_t shard_size);
   /// Whether a rank keeps a part of the slots.
   [[nodiscard]] bool shares_slots() const;
-  /// The size of a slot of the state with the parts of all ranks together.
-  [[nodiscard]] std::int64_t whole_size(const std::pair<std::string, Tensor>& slot) const;
+  /// What a slot of the state is with the parts of all ranks together, if ranks share its objective's update.
+  [[nodiscard]] std::optional<WholeSlot> whole_of(const std::string& slot) const;
   /// Whether steps report the norm of each layer's gradient.
   void watch_layers(bool watch);
   /// The layers that are trained, in the order of their norms in a report.
@@ -157,6 +166,7 @@ class Engine {
     const double* numbers;
     Block lent = {};               ///< a block from the pool, unless the sums are in the memory of a single shard
     std::vector<double> own = {};  ///< the numbers, unless they are in that block
+    bool sliced = false;           ///< whether a rank has only what its update needs of the gradient
 
     [[nodiscard]] double loss(std::size_t objective) const { return numbers[2 * objective]; }
     [[nodiscard]] double weight(std::size_t objective) const { return numbers[2 * objective + 1]; }
@@ -175,6 +185,11 @@ class Engine {
   [[nodiscard]] bool is_prepared(const State& state) const;
   /// Decides which rank updates which of an objective's parameters.
   void share(std::size_t objective);
+  /// Plans the messages after shared updates.
+  void expect_arrivals(DType dtype);
+  [[nodiscard]] RankSums::Needs rank_needs();
+  /// The norm of the gradient of an objective, which is a sum over samples.
+  [[nodiscard]] double norm_of(std::size_t objective, const Sums& sums, const State& state);
   [[nodiscard]] std::byte* gradient_of(std::size_t objective, const Sums& sums, const State& state) const;
   void update(std::size_t objective, State& state, const Sums& sums, double divisor, double norm, double lr,
               const Progress& progress);
@@ -241,6 +256,8 @@ class Engine {
   OneShard one_shard_;
   std::optional<SumsThere> sums_there_;
   std::optional<LateSteps> late_;
+  std::optional<Arrivals> arrivals_;       // where ranks share an update
+  std::optional<SlicedNorm> sliced_norm_;  // where only the update needs the gradient
   std::optional<RankSums> rank_sums_;
   bool watches_layers_ = false;
   std::vector<Did> did_;

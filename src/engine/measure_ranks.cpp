@@ -61,8 +61,9 @@ Communicator::Measured Engine::measure_ranks(const State& given, const Dataset& 
   did.shards = programs.shards;
   if (!rank_sums_) rank_sums_.emplace(ranks_, pool, crew_->workers);
   RankSums& sums = *rank_sums_;
-  RankSum& sum = sums.of(programs, step_.size, state.layout->dtype);
-  const auto step = [&](bool sends) { pool.give_back(sums(state, rows, programs, step_.size, sends)); };
+  const RankSums::Needs needs = rank_needs();
+  RankSum& sum = sums.of(programs, step_.size, state.layout->dtype, needs);
+  const auto step = [&](bool sends) { pool.give_back(sums(state, rows, programs, step_.size, needs, sends)); };
   step(true);
   // measured in turn, so that other work on the machine affects all of them equally
   Times computing{}, messages{}, together{}, hidden{};
@@ -77,23 +78,40 @@ Communicator::Measured Engine::measure_ranks(const State& given, const Dataset& 
   did.bytes = sum.sent_bytes();
   did.buckets = sum.buckets();
 
-  Sums whole = sum_over_shards(state, rows, programs);
-  Times updates{}, parameters{};
+  Times updates{}, parameters{}, whole{}, parameters_hidden{};
+  const auto update_all = [&](const Sums& total) {
+    for (std::size_t k = 0; k < size(); ++k) {
+      update(k, state, total, total.weight(k), norm_of(k, total, state), optimizer(k).lr, {});
+    }
+  };
+  const auto whole_step = [&] {
+    Sums total = sum_over_shards(state, rows, programs);
+    update_all(total);
+    give_back(std::move(total));
+  };
+  constexpr int in_a_row = 4;
+  Sums last = sum_over_shards(state, rows, programs);
   for (std::size_t i = 0; i < repetitions; ++i) {
     updates[i] = slowest_seconds(ranks, [&] {
-      for (std::size_t k = 0; k < size(); ++k) {
-        const double norm = objectives_[k].norm->of(gradient_of(k, whole, state), crew_->workers);
-        update(k, state, whole, whole.weight(k), norm, optimizer(k).lr, {});
-      }
+      update_all(last);
+      settle();
     });
-    for (const Member& o : objectives_) {
-      if (!o.shares) continue;
-      parameters[i] += slowest_seconds(
-          ranks, [&] { send_parts(ranks, *o.shares, state.parameters.mutable_raw(), state.layout->dtype); });
+    for (std::size_t k = 0; k < size(); ++k) {
+      if (objectives_[k].shares) arrivals_->expect(k, state.parameters.mutable_raw());
+      parameters[i] += slowest_seconds(ranks, [&] { settle(); });
     }
+    // between two others, since the parameters of a step arrive in the next one
+    whole_step();
+    whole[i] = slowest_seconds(ranks, [&] {
+      for (int k = 0; k < in_a_row; ++k) whole_step();
+    });
+    whole[i] /= in_a_row;
+    settle();
+    parameters_hidden[i] = did.together + updates[i] - whole[i];
   }
-  give_back(std::move(whole));
-  did.update = median(updates), did.parameters = median(parameters);
+  give_back(std::move(last));
+  did.update = median(updates), did.parameters = median(parameters), did.whole = median(whole);
+  did.parameters_hidden = std::clamp(median(parameters_hidden), 0.0, did.parameters);
   for (const Member& o : objectives_) {
     if (o.shares) did.parameter_bytes += bytes_of(*o.shares, ranks, state.layout->dtype);
   }

@@ -50,8 +50,11 @@ double GradientNorm::of(std::byte* gradient, Workers& workers) {
   sum(gradient, far_ ? sums_there_.data() : sums, workers);
   if (far_) far_->fetch(sums, sums_there_.data(), sums_.size() * sizeof(double));
   const double squares = total(sums);
-  const bool in_range = squares >= least() && squares <= std::numeric_limits<double>::max();
-  return in_range ? std::sqrt(squares) : at_any_size(gradient);
+  return is_in_range(squares) ? std::sqrt(squares) : at_any_size(gradient);
+}
+
+bool GradientNorm::is_in_range(double squares) const {
+  return squares >= least() && squares <= std::numeric_limits<double>::max();
 }
 
 double GradientNorm::at_any_size(const std::byte* gradient) const {

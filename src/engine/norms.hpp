@@ -26,6 +26,8 @@ class GradientNorm {
   [[nodiscard]] const std::vector<DType>& sum_dtypes() const { return dtypes_; }
   /// Their total, which is the square of the norm where it is `in_range`.
   [[nodiscard]] double total(const std::byte* sums) const;
+  /// Whether this total is the square of the norm.
+  [[nodiscard]] bool is_in_range(double squares) const;
   /// Below this limit, squares that underflowed may matter.
   [[nodiscard]] double least() const { return dtype_ == f32 ? 1e-25 : 1e-290; }
 

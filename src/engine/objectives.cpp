@@ -109,7 +109,7 @@ void Objectives::drop_late() {
 }
 
 void Objectives::round(State& state, const RowSelection& batch, const Clock& clock, std::int64_t shard_size,
-                       const RowWeights& row_weights, StepReport& round) {
+                       const RowWeights& row_weights, StepReport& round, bool may_lag) {
   measured_.clear();
   std::size_t objective = 0;  // among all
   for (std::size_t e = 0; e < engines_.size(); ++e) {
@@ -127,7 +127,8 @@ void Objectives::round(State& state, const RowSelection& batch, const Clock& clo
       continue;
     }
     StepReport& report = e == 0 ? round : other_;
-    engine.turn(state, batch, {progress_, shard_size, row_weights[e]}, report);
+    const bool is_alone = engines_.size() == 1;  // the next engine reads what this one updates
+    engine.turn(state, batch, {progress_, shard_size, row_weights[e], may_lag && is_alone}, report);
     if (are_several() || !report.metrics.empty()) note(engine, report);
     if (e > 0) round.layer_norms.insert(round.layer_norms.end(), report.layer_norms.begin(), report.layer_norms.end());
   }
@@ -217,6 +218,7 @@ void Objectives::measure_ranks(const std::shared_ptr<Communicator>& ranks, State
     const Communicator::Measured one = engine->measure_ranks(state, batch, shard_size);
     total.computing += one.computing, total.messages += one.messages, total.together += one.together;
     total.hidden += one.hidden, total.update += one.update, total.parameters += one.parameters;
+    total.whole += one.whole, total.parameters_hidden += one.parameters_hidden;
     total.bytes += one.bytes, total.parameter_bytes += one.parameter_bytes;
     total.shards = one.shards, total.buckets += one.buckets;
   }
@@ -236,11 +238,15 @@ void Objectives::watch_layers(bool watch) {
   for (const auto& engine : engines_) engine->watch_layers(watch);
 }
 
-std::int64_t Objectives::whole_size(const std::pair<std::string, Tensor>& slot) const {
-  for (const auto& engine : engines_) {
-    if (const std::int64_t size = engine->whole_size(slot); size != slot.second.size()) return size;
+WholeSlots Objectives::whole_of(const Slots& slots) const {
+  WholeSlots whole;
+  for (const auto& [name, values] : slots) {
+    whole.push_back({values.size()});
+    for (const auto& engine : engines_) {
+      if (const auto known = engine->whole_of(name)) whole.back() = *known;
+    }
   }
-  return slot.second.size();
+  return whole;
 }
 
 void Objectives::begin_sharing(const std::shared_ptr<Communicator>& ranks, State& state) {
@@ -251,9 +257,11 @@ void Objectives::begin_sharing(const std::shared_ptr<Communicator>& ranks, State
   }
   Communicator::Kept kept;
   std::uint64_t own = 0;
-  for (const auto& slot : state.slots) {
-    kept.whole_slots += whole_size(slot) * static_cast<std::int64_t>(size_of(slot.second.dtype()));
-    own += slot.second.bytes();
+  const WholeSlots all = whole_of(state.slots);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const Tensor& part = state.slots[i].second;
+    kept.whole_slots += all[i].size * static_cast<std::int64_t>(size_of(part.dtype()));
+    own += part.bytes();
   }
   for (const std::uint64_t bytes : gather(*ranks, {&own, 1}))
     kept.most_slots = std::max(kept.most_slots, static_cast<std::int64_t>(bytes));
@@ -264,7 +272,7 @@ void Objectives::begin_sharing(const std::shared_ptr<Communicator>& ranks, State
     const auto part = std::ranges::find(state.slots, slot.first, &Slots::value_type::first);
     sizes.push_back((part == state.slots.end() ? slot : *part).second.size());  // a count of steps left out is whole
   }
-  state.slots = own_part(*ranks, whole, sizes);
+  state.slots = own_part(*ranks, whole, whole_of(whole), sizes);
 }
 
 void Objectives::end_sharing() {
@@ -280,21 +288,15 @@ bool Objectives::shares_slots() const {
   return std::ranges::any_of(engines_, [](const auto& engine) { return engine->shares_slots(); });
 }
 
-std::vector<std::int64_t> Objectives::whole_sizes(const State& state) const {
-  std::vector<std::int64_t> sizes;
-  for (const auto& slot : state.slots) sizes.push_back(whole_size(slot));
-  return sizes;
-}
-
 State Objectives::whole(Communicator& ranks, const State& state, bool on_all) const {
   if (!shares_slots()) return state;
   State all = state;
-  all.slots = joined_parts(ranks, state.slots, whole_sizes(state), on_all);
+  all.slots = joined_parts(ranks, state.slots, whole_of(state.slots), on_all);
   return all;
 }
 
 Slots Objectives::slots_to_write(Communicator& ranks, const State& state) const {
-  return part_to_write(ranks, state.slots, whole_sizes(state));
+  return part_to_write(ranks, state.slots, whole_of(state.slots));
 }
 
 std::vector<std::string> Objectives::layers(const State& state) {

@@ -29,8 +29,12 @@ class Objectives {
 
   /// One batch: each objective whose turn it is takes a step. The report becomes the first one's, with the measured
   /// numbers of all.
+  /// With `may_lag`, parameters that other ranks updated may be missing until `settle`, or the next round.
   void round(State& state, const RowSelection& batch, const Clock& clock, std::int64_t shard_size,
-             const RowWeights& row_weights, StepReport& report);
+             const RowWeights& row_weights, StepReport& report, bool may_lag = false);
+  void settle() {
+    for (const auto& engine : engines_) engine->settle();
+  }
   [[nodiscard]] const std::vector<Measured>& measured() const { return measured_; }
   /// The same where there is one objective, whose reports may come later: see Engine::turn_late.
   void round_late(State& state, const RowSelection& batch, const Clock& clock, std::int64_t shard_size,
@@ -91,8 +95,7 @@ class Objectives {
 
  private:
   void note(Engine& engine, const StepReport& report);
-  [[nodiscard]] std::int64_t whole_size(const std::pair<std::string, Tensor>& slot) const;
-  [[nodiscard]] std::vector<std::int64_t> whole_sizes(const State& state) const;
+  [[nodiscard]] WholeSlots whole_of(const Slots& slots) const;
   [[nodiscard]] bool are_several() const { return several_; }
 
   std::shared_ptr<Crew> crew_;

@@ -19,13 +19,15 @@ std::vector<TreeNode> leaves(Share shards) {
 
 }  // namespace
 
-RankSum::RankSum(Communicator& ranks, const Shape& shape, std::vector<Runs> buckets, BlockPool& pool, Workers& workers)
+RankSum::RankSum(Communicator& ranks, const Shape& shape, std::vector<Runs> buckets, std::vector<Runs> kept,
+                 BlockPool& pool, Workers& workers)
     : ranks_(ranks),
       shape_(shape),
       pool_(pool),
       workers_(workers),
       rank_(ranks.rank()),
       mine_(shards_of(ranks.rank(), ranks.size(), shape.shards)),
+      kept_(std::move(kept)),
       joins_(joins_of(leaves(mine_), shape.shards)),
       blocks_(static_cast<std::size_t>(mine_.size())),
       arrivals_(joins_.list.size() * buckets.size()),
@@ -50,10 +52,15 @@ void RankSum::plan_nodes() {
 
 void RankSum::plan_bucket(Runs runs) {
   Bucket bucket;
-  const std::int64_t values = length_of(runs);
   std::size_t sent = 0, received = 0, own = 0;
-  for (int rank = 0; rank < ranks_.size(); ++rank)
-    bucket.parts.push_back(part_of(runs, slice_of(rank, ranks_.size(), values)));
+  Runs common = runs;
+  for (const Runs& kept : kept_) common = difference(common, kept);
+  for (int rank = 0; rank < ranks_.size(); ++rank) {
+    bucket.given.push_back(part_of(common, slice_of(rank, ranks_.size(), length_of(common))));
+    Runs part = kept_.empty() ? Runs{} : common_part(runs, kept_[static_cast<std::size_t>(rank)]);
+    part.insert(part.end(), bucket.given.back().begin(), bucket.given.back().end());
+    bucket.parts.push_back(std::move(part));
+  }
   for (int rank = 0; rank < ranks_.size(); ++rank)
     (rank == rank_ ? own : sent) += bucket.parts[static_cast<std::size_t>(rank)].size();
   const auto others = static_cast<std::size_t>(ranks_.size() - 1);
@@ -158,9 +165,9 @@ Messages RankSum::second(int channel) {
   b.received_on.clear();
   for (int peer = 0; peer < ranks_.size(); ++peer) {
     if (peer == rank_) continue;
-    for (const Share run : b.parts[static_cast<std::size_t>(rank_)])
+    for (const Share run : b.given[static_cast<std::size_t>(rank_)])
       b.sent_on.push_back({peer, number(whole(), run.first), bytes_of(run)});
-    for (const Share run : b.parts[static_cast<std::size_t>(peer)])
+    for (const Share run : b.given[static_cast<std::size_t>(peer)])
       b.received_on.push_back({peer, number(whole(), run.first), bytes_of(run)});
   }
   return {b.sent_on, b.received_on};
@@ -216,36 +223,63 @@ std::int64_t RankSum::sent_bytes() const {
   std::int64_t values = 0;
   for (const Bucket& bucket : buckets_) {
     for (int rank = 0; rank < ranks_.size(); ++rank) {
-      const std::int64_t part = length_of(bucket.parts[static_cast<std::size_t>(rank)]);
-      values += rank == rank_ ? part * (ranks_.size() - 1) : part * own_nodes_;
+      const auto r = static_cast<std::size_t>(rank);
+      values +=
+          rank == rank_ ? length_of(bucket.given[r]) * (ranks_.size() - 1) : length_of(bucket.parts[r]) * own_nodes_;
     }
   }
   return values * static_cast<std::int64_t>(size_of(shape_.dtype));
 }
 
-RankSums::Known& RankSums::known(const BatchPrograms& programs, std::int64_t values, DType dtype) {
+RankSums::Stops RankSums::stops_in(const ShardProgram& program, const std::vector<std::size_t>& bucket_cuts,
+                                   const Arrivals* arriving) {
+  Stops stops;
+  for (std::size_t k = 0; k < bucket_cuts.size(); ++k)
+    stops.list.push_back({bucket_cuts[k], false, static_cast<std::int64_t>(k)});
+  const std::vector<ShardProgram::Needed> needed = arriving ? program.needed() : std::vector<ShardProgram::Needed>();
+  for (std::size_t k = 0; arriving && k < arriving->pieces(); ++k) {
+    const Runs received = arriving->received_by(k);
+    const auto overlaps = [](Share a, Share b) { return a.first < b.last && b.first < a.last; };
+    const auto first = std::ranges::find_if(needed, [&](const ShardProgram::Needed& n) {
+      return std::ranges::any_of(received, [&](Share run) { return overlaps(run, n.numbers); });
+    });
+    if (first != needed.end()) stops.list.push_back({first->before, true, static_cast<std::int64_t>(k)});
+  }
+  std::ranges::stable_sort(stops.list, {}, &Stop::after);
+  for (const Stop& stop : stops.list) stops.cuts.push_back(stop.after);
+  return stops;
+}
+
+RankSums::Known& RankSums::known(const BatchPrograms& programs, std::int64_t values, DType dtype, const Needs& needs) {
   for (Known& k : known_) {
     const BatchPrograms& p = k.programs;
-    if (p.whole == programs.whole && p.last == programs.last && p.shards == programs.shards && k.values == values)
+    if (p.whole == programs.whole && p.last == programs.last && p.shards == programs.shards && k.values == values &&
+        k.keeps == (needs.kept != nullptr))
       return k;
   }
+  Arrivals* const arriving = needs.arriving;
   Buckets buckets = buckets_of(programs, values, dtype);
+  if (arriving) arriving->cut_for(*programs.whole);
+  Stops whole = stops_in(*programs.whole, buckets.whole_cuts, arriving),
+        last = stops_in(*programs.last, buckets.last_cuts, arriving);
   const RankSum::Shape shape{programs.shards, values, programs.whole->doubles(), dtype};
-  known_.push_back({programs, values, std::move(buckets.whole_cuts), std::move(buckets.last_cuts),
-                    std::make_shared<RankSum>(*ranks_, shape, std::move(buckets.runs), pool_, workers_)});
+  known_.push_back({programs, values, needs.kept != nullptr, std::move(whole), std::move(last),
+                    std::make_shared<RankSum>(*ranks_, shape, std::move(buckets.runs),
+                                              needs.kept ? *needs.kept : std::vector<Runs>(), pool_, workers_)});
   return known_.back();
 }
 
-RankSum& RankSums::of(const BatchPrograms& programs, std::int64_t values, DType dtype) {
-  return *known(programs, values, dtype).sum;
+RankSum& RankSums::of(const BatchPrograms& programs, std::int64_t values, DType dtype, const Needs& needs) {
+  return *known(programs, values, dtype, needs).sum;
 }
 
 Block RankSums::operator()(const State& state, const RowSelection& batch, const BatchPrograms& programs,
-                           std::int64_t values, bool sends) {
-  Known& own = known(programs, values, state.layout->dtype);
+                           std::int64_t values, const Needs& needs, bool sends) {
+  Known& own = known(programs, values, state.layout->dtype, needs);
   try {
+    if (needs.arriving) needs.arriving->begin();
     own.sum->begin(sends);
-    run_shards(own, state, batch);
+    run_shards(own, state, batch, needs.arriving);
     return own.sum->total();
   } catch (...) {  // messages may be under way, into memory that must outlive them
     forget();
@@ -253,7 +287,7 @@ Block RankSums::operator()(const State& state, const RowSelection& batch, const 
   }
 }
 
-void RankSums::run_shards(Known& known, const State& state, const RowSelection& batch) {
+void RankSums::run_shards(Known& known, const State& state, const RowSelection& batch, Arrivals* arriving) {
   const BatchPrograms& programs = known.programs;
   RankSum& sum = *known.sum;
   const std::size_t sums_at = TreeSum::doubles_at(known.values, state.layout->dtype);
@@ -262,9 +296,16 @@ void RankSums::run_shards(Known& known, const State& state, const RowSelection& 
     const ShardProgram& program = programs.of(i);
     std::byte* const block = sum.block_for(i);
     const auto memory = pool_.take(program.memory_bytes());
+    const Stops& stops = i + 1 < programs.shards ? known.whole : known.last;
     program.run({state, batch, programs.first_row(i), block, reinterpret_cast<double*>(block + sums_at)}, memory.data(),
-                workers_, i + 1 < programs.shards ? known.whole_cuts : known.last_cuts,
-                [&](std::int64_t bucket) { sum.add(i, bucket); });
+                workers_, stops.cuts, [&](std::int64_t k) {
+                  const Stop& stop = stops.list[static_cast<std::size_t>(k)];
+                  if (stop.waits) {
+                    arriving->wait(static_cast<std::size_t>(stop.number));
+                  } else {
+                    sum.add(i, stop.number);
+                  }
+                });
   });
 }
 

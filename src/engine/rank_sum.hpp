@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "distributed/communicator.hpp"
+#include "engine/arrivals.hpp"
 #include "engine/buckets.hpp"
 #include "engine/shards.hpp"
 
@@ -20,7 +21,10 @@ class RankSum final : public Relay, public std::enable_shared_from_this<RankSum>
     std::int64_t shards, values, doubles;
     DType dtype;
   };
-  RankSum(Communicator& ranks, const Shape& shape, std::vector<Runs> buckets, BlockPool& pool, Workers& workers);
+  /// If `kept` is given, it has for each rank the numbers, of those that it lists, of which this rank alone gets the
+  /// sum, or ranks whose lists overlap. The others get none of them.
+  RankSum(Communicator& ranks, const Shape& shape, std::vector<Runs> buckets, std::vector<Runs> kept, BlockPool& pool,
+          Workers& workers);
 
   /// The shards of this rank.
   [[nodiscard]] Share mine() const { return mine_; }
@@ -46,6 +50,7 @@ class RankSum final : public Relay, public std::enable_shared_from_this<RankSum>
   struct Bucket {
     Runs runs;                // of a block
     std::vector<Runs> parts;  // of each rank's slice
+    std::vector<Runs> given;  // what of it the other ranks get too
     std::vector<Message> sent, received, sent_on, received_on;
     Communicator::Ticket ticket = 0;
   };
@@ -81,6 +86,7 @@ class RankSum final : public Relay, public std::enable_shared_from_this<RankSum>
   Workers& workers_;
   const int rank_;
   const Share mine_;
+  const std::vector<Runs> kept_;
   std::vector<Bucket> buckets_;
   std::vector<std::int64_t> slices_at_;  // where this rank's part of each bucket begins among its slices
   std::int64_t own_values_ = 0;          // of all its slices
@@ -100,7 +106,8 @@ class RankSum final : public Relay, public std::enable_shared_from_this<RankSum>
   bool abandoned_ = false;
 };
 
-/// The sums of an engine's steps, one for each way of cutting a batch. They must not outlive the programs.
+/// The sums of an engine's steps, one for each way of cutting a batch. They must not outlive the programs, nor the
+/// arrivals for which they were made.
 class RankSums {
  public:
   RankSums(std::shared_ptr<Communicator> ranks, BlockPool& pool, Workers& workers)
@@ -109,21 +116,39 @@ class RankSums {
   RankSums(const RankSums&) = delete;
   RankSums& operator=(const RankSums&) = delete;
 
-  /// Runs this rank's shards of a batch, and gives the sum over those of all ranks; without sending, of its own.
+  struct Needs {
+    Arrivals* arriving = nullptr;             ///< parameters that may be on their way
+    const std::vector<Runs>* kept = nullptr;  ///< see RankSum; the same in every call, or nothing
+  };
+  /// Runs this rank's shards of a batch, and gives the sum over those of all ranks; without sending, of its own. The
+  /// shards wait for parameters that are arriving.
   [[nodiscard]] Block operator()(const State& state, const RowSelection& batch, const BatchPrograms& programs,
-                                 std::int64_t values, bool sends = true);
+                                 std::int64_t values, const Needs& needs, bool sends = true);
   /// The sum that such a batch needs.
-  [[nodiscard]] RankSum& of(const BatchPrograms& programs, std::int64_t values, DType dtype);
+  [[nodiscard]] RankSum& of(const BatchPrograms& programs, std::int64_t values, DType dtype, const Needs& needs);
 
  private:
+  /// Where a shard's program stops: to send a bucket that is final, or to wait for a piece of the parameters.
+  struct Stop {
+    std::size_t after;  // instructions
+    bool waits;
+    std::int64_t number;  // of the bucket or the piece
+  };
+  struct Stops {
+    std::vector<Stop> list;
+    std::vector<std::size_t> cuts;
+  };
   struct Known {
     BatchPrograms programs;
     std::int64_t values;
-    std::vector<std::size_t> whole_cuts, last_cuts;
+    bool keeps;
+    Stops whole, last;
     std::shared_ptr<RankSum> sum;
   };
-  Known& known(const BatchPrograms& programs, std::int64_t values, DType dtype);
-  void run_shards(Known& known, const State& state, const RowSelection& batch);
+  [[nodiscard]] static Stops stops_in(const ShardProgram& program, const std::vector<std::size_t>& bucket_cuts,
+                                      const Arrivals* arriving);
+  Known& known(const BatchPrograms& programs, std::int64_t values, DType dtype, const Needs& needs);
+  void run_shards(Known& known, const State& state, const RowSelection& batch, Arrivals* arriving);
   void forget();
 
   std::shared_ptr<Communicator> ranks_;

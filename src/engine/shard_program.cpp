@@ -101,6 +101,7 @@ void ShardProgram::bind_inputs(Draft& draft, const Layout& layout) {
   for (const TracedParameter& p : draft.traced.parameters) {
     const ParameterEntry& entry = entries.at(p.name, {p.var.shape(), p.var.dtype()});
     draft.inputs.push_back({p.var, {parameters_base, entry.offset * element}});
+    parameters_.push_back({entry.offset, entry.offset + entry.shape.size()});
   }
   if (const auto& random = draft.traced.random) {
     bind_random(*random, random_base, draft.inputs);
@@ -242,6 +243,18 @@ std::vector<ShardProgram::Final> ShardProgram::finals() const {
   for (const auto& [begin, end, after] : program_->written_behind(gradient_base))
     finals.push_back({{begin / element, end / element}, after});
   return finals;
+}
+
+std::vector<ShardProgram::Needed> ShardProgram::needed() const {
+  const auto element = static_cast<std::int64_t>(size_of(dtype_));
+  std::vector<Needed> needed;
+  for (const auto& [at, before] : program_->read_behind(parameters_base)) {  // in the order of the instructions
+    const auto holds = [n = at / element](Share run) { return run.first <= n && n < run.last; };
+    const auto parameter = std::ranges::find_if(parameters_, holds);
+    if (parameter == parameters_.end() || std::ranges::any_of(needed, holds, &Needed::numbers)) continue;
+    needed.push_back({*parameter, before});
+  }
+  return needed;
 }
 
 void ShardProgram::run(const Call& call, std::byte* memory, Workers& workers, Kept& kept) const {

@@ -105,6 +105,13 @@ class ShardProgram {
     std::size_t after;
   };
   [[nodiscard]] std::vector<Final> finals() const;
+  /// A parameter, as numbers of the flat block, and how many instructions run before the first one that reads it.
+  struct Needed {
+    Share numbers;
+    std::size_t before;
+  };
+  /// In the order in which they are needed.
+  [[nodiscard]] std::vector<Needed> needed() const;
   /// Addresses that are kept for a memory in which the program runs repeatedly, while the rows are of one dataset.
   struct Kept {
     std::vector<data::RowSource> columns;
@@ -156,6 +163,7 @@ class ShardProgram {
   std::vector<char> is_mean_;  // of each objective
   bool random_ = false;        // whether it reads the random block
   std::vector<Movement> movements_;
+  std::vector<Share> parameters_;                // those that it reads, as numbers of the flat block
   std::vector<std::optional<LossSums>> losses_;  // of each objective; none where the data has no target
   std::vector<std::string> reports_;
   // offsets in the memory of a run, behind the arena

@@ -30,6 +30,10 @@ struct StepNeeds {
     double ready;
   };
   std::vector<Bucket> buckets = {};  ///< in the order in which they are sent; none on one rank, or of one shard
+  bool keeps_part = false;           ///< whether a rank gets only its part of the sum of the gradients
+  /// Where ranks share the update and send its results: each parameter, and the fraction of a shard's instructions
+  /// before the first that reads it; in the order in which they are sent.
+  std::vector<Bucket> arriving = {};
 };
 
 /// The kernels of a step: those of one shard, of one addition of two sums of gradients, and of the norm and the update.

@@ -21,6 +21,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using namespace std::chrono_literals;
 
+constexpr int most_in_turn = 4;                        // so that the next one is under way when one ends
 constexpr std::size_t longest = std::size_t{1} << 30;  // bytes of one call of MPI, whose counts are of type int
 enum Tag { alive_tag, goodbye_tag, first_channel_tag };
 enum Goodbye : char { all_is_done, something_failed };
@@ -53,15 +54,13 @@ class MpiCommunicator final : public Communicator {
 
   [[nodiscard]] Ticket start(const Messages& messages, int channel, const std::shared_ptr<Relay>& relay) override {
     const std::lock_guard lock(mutex_);
-    if (free_.empty()) free_.push_back(std::make_unique<Exchange>());
-    Exchange& own = *asked_.emplace_back(std::move(free_.back()));
-    free_.pop_back();
-    own.ticket = ++last_ticket_;
-    own.channel = channel;
-    own.relay = relay;
-    own.is_relayed = false;
-    own.sent.assign(messages.sent.begin(), messages.sent.end());
-    own.received.assign(messages.received.begin(), messages.received.end());
+    ++last_ticket_;
+    if (channel == in_turn) {  // what a rank receives does not hold up what it sends
+      ask({{}, messages.received}, channel, {});
+      ask({messages.sent, {}}, channel, {});
+    } else {
+      ask(messages, channel, relay);
+    }
     active_ = Clock::now();
     wake_.notify_one();
     return last_ticket_;
@@ -109,11 +108,23 @@ class MpiCommunicator final : public Communicator {
   enum class End { not_yet, in_order, for_an_error };
 
   // the caller holds mutex_
+  void ask(const Messages& messages, int channel, const std::shared_ptr<Relay>& relay) {
+    if (free_.empty()) free_.push_back(std::make_unique<Exchange>());
+    Exchange& own = *asked_.emplace_back(std::move(free_.back()));
+    free_.pop_back();
+    own.ticket = last_ticket_;
+    own.channel = channel;
+    own.relay = relay;
+    own.is_relayed = false;
+    own.sent.assign(messages.sent.begin(), messages.sent.end());
+    own.received.assign(messages.received.begin(), messages.received.end());
+  }
+
   [[nodiscard]] bool is_done(Ticket ticket) const {
     const auto has = [&](const Exchanges& some) {
       return std::ranges::any_of(some, [&](const auto& exchange) { return exchange->ticket == ticket; });
     };
-    return !has(asked_) && !has(begun_);
+    return !has(asked_) && !has(queued_) && !has(begun_);
   }
 
   void fail_with(std::string problem) {
@@ -183,7 +194,7 @@ class MpiCommunicator final : public Communicator {
     if (size_ > 1 && !exchange_signs_of_life()) return false;
     std::unique_lock lock(mutex_);
     if (over_) return false;
-    if (asked_.empty() && begun_.empty() && ends_ != End::not_yet) {
+    if (asked_.empty() && queued_.empty() && begun_.empty() && ends_ != End::not_yet) {
       if (rank_ == 0) say_goodbye(lock);
       if (rank_ == 0 || first_is_done_) return false;
     }
@@ -211,10 +222,23 @@ class MpiCommunicator final : public Communicator {
   void begin_asked() {
     const std::lock_guard lock(mutex_);
     for (auto& exchange : asked_) {
-      post(*exchange, {exchange->sent, exchange->received}, exchange->channel);
-      begun_.push_back(std::move(exchange));
+      if (exchange->channel == in_turn && !exchange->sent.empty()) {
+        queued_.push_back(std::move(exchange));
+      } else {
+        begin(std::move(exchange));
+      }
     }
     asked_.clear();
+    const auto takes_turn = [](const auto& e) { return e->channel == in_turn && !e->sent.empty(); };
+    for (auto moving = std::ranges::count_if(begun_, takes_turn); moving < most_in_turn && !queued_.empty(); ++moving) {
+      begin(std::move(queued_.front()));
+      queued_.erase(queued_.begin());
+    }
+  }
+
+  void begin(std::unique_ptr<Exchange> exchange) {
+    post(*exchange, {exchange->sent, exchange->received}, exchange->channel);
+    begun_.push_back(std::move(exchange));
   }
 
   static void post(Exchange& exchange, const Messages& messages, int channel) {
@@ -319,8 +343,8 @@ class MpiCommunicator final : public Communicator {
   std::vector<std::string> hosts_;
 
   std::mutex mutex_;
-  std::condition_variable wake_, changed_;  // the first for this thread, the second for the others
-  Exchanges asked_, begun_, free_;
+  std::condition_variable wake_, changed_;   // the first for this thread, the second for the others
+  Exchanges asked_, queued_, begun_, free_;  // queued: for their turn
   Ticket last_ticket_ = 0;
   int waiting_ = 0;
   Clock::time_point active_ = {};  // when something was last asked for, awaited or done

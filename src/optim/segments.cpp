@@ -53,7 +53,8 @@ std::vector<Segment> segments_of(const Optimizer& optimizer, const Layout& layou
     if (needs_shape(optimizer, entry)) {
       segments.push_back({entry.offset, gradients[i], entry.shape, entry.decay, group});
       joinable = false;
-    } else if (joinable && segments.back().group == group && (!by_decay || segments.back().decay == entry.decay)) {
+    } else if (joinable && segments.back().offset + segments.back().shape.size() == entry.offset &&
+               segments.back().group == group && (!by_decay || segments.back().decay == entry.decay)) {
       segments.back().shape = {entry.offset + entry.shape.size() - segments.back().offset};
     } else {
       segments.push_back({entry.offset, gradients[i], {entry.shape.size()}, entry.decay, group});

@@ -105,6 +105,16 @@ std::vector<Program::Written> Program::written_behind(int base) const {
   return written;
 }
 
+std::vector<Program::Read> Program::read_behind(int base) const {
+  std::vector<Read> read;
+  for (std::size_t i = 0; i < instructions_.size(); ++i) {
+    for (const Place place : instructions_[i].inputs) {
+      if (place.base == base) read.push_back({place.offset, i});
+    }
+  }
+  return read;
+}
+
 void Program::bind(Calls& calls, Workers& workers) const {
   calls.operands_.clear();
   for (const Step& step : instructions_) {

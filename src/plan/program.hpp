@@ -45,6 +45,12 @@ class Program {
     std::size_t after;
   };
   [[nodiscard]] std::vector<Written> written_behind(int base) const;
+  /// A place after a base that an instruction reads, and the number of instructions before it.
+  struct Read {
+    std::int64_t at;
+    std::size_t before;
+  };
+  [[nodiscard]] std::vector<Read> read_behind(int base) const;
 
   /// The calls of all kernels for one set of bases, with everything that depends on addresses computed in advance. This
   /// is most of the work between the kernels of a small step, which runs repeatedly in the same memory. The calls are

@@ -82,8 +82,9 @@ class Fit {
       compare_replicas(*options_.ranks, state_, true);
       objectives_.begin_sharing(options_.ranks, state_);
     }
-    is_late_ = objectives_.may_be_late() && !options_.ranks && !options_.layer_norms &&
-               (!options_.on_step || options_.late_reports);
+    const bool is_watched = options_.on_step && !options_.late_reports;
+    is_late_ = objectives_.may_be_late() && !options_.ranks && !options_.layer_norms && !is_watched;
+    may_lag_ = options_.ranks && !options_.collect && !is_watched;
     batches_ = Batches(RowOrder(options_, length_, rows_, position_.first_step));
     history_.steps.reserve(static_cast<std::size_t>(
         std::clamp<std::int64_t>(position_.total_steps - done(), 0, std::min(options_.reports, most_reserved))));
@@ -257,7 +258,7 @@ class Fit {
       arrived_.clear(), taken_ = 0;
       objectives_.round_late(state_, batch, clock, shard_size_, row_weights_, arrived_);
     } else {
-      objectives_.round(state_, batch, clock, shard_size_, row_weights_, report_);
+      objectives_.round(state_, batch, clock, shard_size_, row_weights_, report_, may_lag_);
       for (const auto& [name, value, weight] : objectives_.measured()) add_report(name, value, weight);
     }
     if (owns_steps_ && objectives_.ended(state_)) over_ = true;  // the method found that no further step is possible
@@ -271,13 +272,17 @@ class Fit {
       report_.epoch = epoch_;
       take(report_);
     }
-    if (epoch_ends) end_epoch();
+    if (epoch_ends) {
+      objectives_.settle();
+      end_epoch();
+    }
     const bool asked = any_rank(options_.stop.stop_requested());
     if (is_late_ && asked) take_arrived(true);
     const bool ended = done() >= position_.total_steps || over_;
     const bool kept = due || ((asked || after) && !ended);
-    if (options_.ranks && (kept || state_.step % compared_every == 0))
-      compare_replicas(*options_.ranks, state_, !objectives_.shares_slots());
+    const bool compares = options_.ranks && (kept || state_.step % compared_every == 0);
+    if (compares || ended || asked || after) objectives_.settle();
+    if (compares) compare_replicas(*options_.ranks, state_, !objectives_.shares_slots());
     if (kept) checkpoint();
     if (!ended && (asked || after)) end_by(asked ? StopReason::stop_requested : StopReason::stop_after);
     const bool is_last = ended || over_;
@@ -465,6 +470,7 @@ class Fit {
   Batches batches_;
   StepReport report_;                // report of the last step
   bool is_late_ = false;             // whether reports may come later than their steps
+  bool may_lag_ = false;             // whether parameters from other ranks may come later than their step
   std::vector<StepReport> arrived_;  // including the last step; the first `taken_` of them are processed
   std::size_t taken_ = 0;
   Objectives::RowWeights row_weights_;  // see Engine::row_weights

@@ -140,7 +140,7 @@ TEST(RankSum, AllocatesNothingBeyondTheShardsInAStep) {
     run();
     return testing::allocations() - before;
   };
-  const auto share = [&] { pool.give_back(sums(step.state, {step.data}, step.batch, step.step.size)); };
+  const auto share = [&] { pool.give_back(sums(step.state, {step.data}, step.batch, step.step.size, {})); };
   const ShardProgram& program = *step.batch.whole;
   const Block block(TreeSum::block_bytes(step.step.size, f32, program.doubles())), memory(program.memory_bytes());
   const auto two_shards = [&] {  // allocates only in oneDNN's products
@@ -158,7 +158,7 @@ TEST(RankSum, AfterAnErrorMessagesInFlightKeepTheirMemory) {
   {
     BlockPool pool;
     RankSums sums(ranks, pool, step.workers);
-    EXPECT_THROW((void)sums(step.state, {step.data}, step.batch, step.step.size), DistributedError);
+    EXPECT_THROW((void)sums(step.state, {step.data}, step.batch, step.step.size, {}), DistributedError);
   }
   ASSERT_TRUE(ranks->held_);
   const Messages next = ranks->held_->second(1);  // its memory still exists, and it adds nothing

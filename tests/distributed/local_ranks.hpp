@@ -56,7 +56,11 @@ class LocalRanks {
     void wait(Ticket ticket) override {
       std::unique_lock lock(all_.mutex_);
       while (open_.contains(ticket)) {
-        if (!move_on(lock)) all_.came_.wait(lock);
+        if (move_on(lock)) {
+          all_.came_.notify_all();  // other threads of this rank may wait too
+        } else {
+          all_.came_.wait(lock);
+        }
       }
     }
 
@@ -68,6 +72,7 @@ class LocalRanks {
       std::deque<Message> missing;
       int channel;
       std::shared_ptr<Relay> relay;
+      bool is_relayed_now = false;  // by a thread without the lock
     };
 
     void send(std::span<const Message> sent, int channel) {
@@ -84,6 +89,10 @@ class LocalRanks {
       bool moved = false;
       for (auto at = open_.begin(); at != open_.end();) {
         Open& open = at->second;
+        if (open.is_relayed_now) {
+          ++at;
+          continue;
+        }
         moved = take(open) || moved;
         if (!open.missing.empty()) {
           ++at;
@@ -95,9 +104,11 @@ class LocalRanks {
           at = open_.erase(at);
           continue;
         }
+        open.is_relayed_now = true;
         lock.unlock();
         const Messages next = relay->second(open.channel);
         lock.lock();
+        open.is_relayed_now = false;
         open.missing.assign(next.received.begin(), next.received.end());
         send(next.sent, ++open.channel);
       }

@@ -109,17 +109,20 @@ TEST_F(Mpirun, WhatRanksHideOfTheirMessagesIsMeasured) {
   EXPECT_EQ(step["ranks"], 2);
   EXPECT_EQ(step["shards"], 2);
   EXPECT_GE(step["buckets"], 3);
-  // a rank sends half of its gradient and half of the sum, then half of the parameters
+  // a rank sends the half of its gradient that the other one's update needs, then half of the parameters
   const double bytes = 4 * ran.json()["parameters"].get<double>();
-  EXPECT_NEAR(step["bytes"].get<double>() / bytes, 1, 0.01);
+  EXPECT_NEAR(step["bytes"].get<double>() / bytes, 0.5, 0.01);
   EXPECT_NEAR(step["parameter_bytes"].get<double>() / bytes, 0.5, 0.01);
   for (const char* part : {"computing", "messages", "together", "update", "parameters"})
     EXPECT_GT(step[part].get<double>(), 0) << part;
   EXPECT_GE(step["hidden"].get<double>(), 0);
   EXPECT_LE(step["hidden"].get<double>(), step["messages"].get<double>());
+  EXPECT_GT(step["step"].get<double>(), 0);
+  EXPECT_GE(step["parameters_hidden"].get<double>(), 0);
+  EXPECT_LE(step["parameters_hidden"].get<double>(), step["parameters"].get<double>());
 
   const Ran text = inspect(2, "");
-  for (const char* part : {"over 2 ranks", "as in training: ", "of all messages "}) {
+  for (const char* part : {"over 2 ranks", "as in training: ", "while parameters arrive", "of all messages "}) {
     EXPECT_NE(text.out.find(part), std::string::npos) << text.out;
     EXPECT_EQ(text.out.find(part), text.out.rfind(part)) << "must be printed once: " << text.out;
   }

@@ -23,6 +23,8 @@ using testing::trained_in_parts;
 
 ModelFunction wide() { return nn::mlp(1, {.hidden = {300, 260}}); }
 
+ModelFunction deep() { return nn::mlp(1, {.hidden = {700, 400, 300, 300}}); }
+
 State trained(const Optimizer& optimizer, FitOptions options, std::shared_ptr<Communicator> ranks = {}) {
   Trainer trainer(wide(), loss::binary_cross_entropy, optimizer, 1);
   options.ranks = std::move(ranks);
@@ -119,21 +121,123 @@ TEST(SharedSlots, ASecondFitContinuesFromThem) {
   all.run([&](const std::shared_ptr<Communicator>& own) { expect_same(twice(own), alone, "two fits and a step"); });
 }
 
-TEST(SharedSlots, PartsCoverTheTrainedParametersInOrder) {
-  Trainer trainer(wide(), loss::binary_cross_entropy, optim::adam(), 1);
+TEST(SharedSlots, PartsCoverTheTrainedParametersOnce) {
+  Trainer trainer(deep(), loss::binary_cross_entropy, optim::adam(), 1);
   trainer.init(two_moons(8), 1);
   const Layout& layout = *trainer.state().layout;
   for (const int ranks : {2, 3, 4, 7}) {
-    std::int64_t next = 0;
+    Runs missing{{0, layout.trained_size}};
     for (int rank = 0; rank < ranks; ++rank) {
       const auto shares = share_slots(optim::adam(), layout, rank, ranks, 1 << 16);
       ASSERT_TRUE(shares.has_value());
-      EXPECT_EQ(shares->gradient_at, next);
-      EXPECT_EQ(shares->gradient_at % slice_block, 0);
-      next += shares->own.trained_size;
+      const Runs& own = shares->gradients[static_cast<std::size_t>(rank)];
+      EXPECT_EQ(length_of(own), shares->own.trained_size);
+      EXPECT_EQ(length_of(common_part(missing, own)), length_of(own)) << "a number has two owners";
+      missing = difference(missing, own);
+      for (const Share run : own) EXPECT_EQ(run.first % slice_block, 0);
+      EXPECT_NEAR(static_cast<double>(length_of(own)), static_cast<double>(layout.trained_size) / ranks,
+                  4.0 * slice_block);
     }
-    EXPECT_EQ(next, layout.trained_size);
+    EXPECT_TRUE(missing.empty());
   }
+}
+
+TEST(SharedSlots, EachRankHasAPartOfEachStretchOfParameters) {
+  Trainer trainer(deep(), loss::binary_cross_entropy, optim::adam(), 1);
+  trainer.init(two_moons(8), 1);
+  for (const int rank : {0, 1}) {
+    const auto shares = share_slots(optim::adam(), *trainer.state().layout, rank, 2, 1 << 16);
+    ASSERT_TRUE(shares.has_value());
+    EXPECT_TRUE(shares->by_number);
+    const std::vector<ParameterEntry>& all = trainer.state().layout->entries;
+    for (std::size_t i = 0; i < all.size(); ++i)
+      EXPECT_FALSE(all[i].shape.size() > 150'000 && shares->own.entries[i].frozen) << all[i].name;
+  }
+  const ParameterGroup other{.pattern = "layer2/*", .chain = optim::sgd({.lr = 1, .momentum = 0.9}).chain};
+  Optimizer two_methods = optim::adam({.lr = 0.01});
+  two_methods.groups.push_back(other);  // then slots do not have a number for each trained one
+  const auto shares = share_slots(two_methods, *trainer.state().layout, 0, 2, 1 << 16);
+  ASSERT_TRUE(shares.has_value());
+  EXPECT_FALSE(shares->by_number);
+  two_methods.groups.back().pattern = "layer1/weight";
+  EXPECT_FALSE(share_slots(two_methods, *trainer.state().layout, 0, 2, 1 << 16).has_value()) << "one rank has none";
+}
+
+/// With several large parameters, where ranks share clipped steps, on several threads.
+TEST(SharedSlots, OfManyParametersGiveTheBitsOfOneRank) {
+  const auto fit = [](const Optimizer& optimizer, double scale, FitOptions options,
+                      const std::shared_ptr<Communicator>& ranks) {
+    const LossFunction scaled("scaled", {}, Task::binary, [scale](const Var& output, const Var& target) {
+      return SampleLosses(scale * LossFunction(loss::binary_cross_entropy).samples(output, target));
+    });
+    Trainer trainer(deep(), scaled, optimizer, 2);
+    options.ranks = ranks;
+    (void)trainer.fit(two_moons(120), options);
+    return trainer.state();
+  };
+  const Optimizer clipped = optim::adam({.lr = 0.01, .clip_norm = 0.01});
+  Optimizer two_methods = optim::adam({.lr = 0.01});
+  two_methods.groups.push_back({.pattern = "layer2/*", .chain = optim::sgd({.lr = 1, .momentum = 0.9}).chain});
+  Optimizer of_biases = two_methods;
+  of_biases.groups.back().pattern = "*/bias";
+  const struct {
+    const char* name;
+    Optimizer optimizer;
+    double scale;
+    bool layer_norms;
+  } cases[] = {{"clipped", clipped, 1, false},
+               {"clipped, norms of layers", clipped, 1, true},
+               {"squares below the range", clipped, 1e-25, false},
+               {"squares above the range", clipped, 1e25, false},
+               {"momentum", optim::sgd({.lr = 0.1, .momentum = 0.9}), 1, false},
+               {"two methods", two_methods, 1, false},
+               {"a method of biases", of_biases, 1, false},
+               {"schedule-free", optim::schedule_free_adamw({.lr = 0.01}), 1, false}};
+  for (const auto& [name, optimizer, scale, layer_norms] : cases) {
+    const FitOptions options{.steps = 5, .batch_size = 40, .shard_size = 10, .layer_norms = layer_norms};
+    const State alone = fit(optimizer, scale, options, {});
+    for (const int ranks : {2, 3, 4}) {
+      LocalRanks all(ranks);
+      all.run([&](const std::shared_ptr<Communicator>& own) {
+        expect_same(fit(optimizer, scale, options, own), alone, fmt::format("{}, {} ranks", name, ranks));
+      });
+    }
+  }
+}
+
+TEST(SharedSlots, OfManyParametersAreCompleteInACheckpoint) {
+  const auto fit = [](FitOptions options, const std::shared_ptr<Communicator>& ranks) {
+    Trainer trainer(deep(), loss::binary_cross_entropy, optim::adamw({.lr = 0.01}), 1);
+    options.ranks = ranks;
+    (void)trainer.fit(two_moons(120), options);
+    return trainer.state();
+  };
+  const FitOptions options{.epochs = 5, .batch_size = 40, .shard_size = 10};
+  const State last = trained_in_parts(options, {{2, 3}, {3, 7}, {1, 10}, {4, 12}, {2, 0}}, fit);
+  expect_same(last, fit(options, {}), "after five sittings");
+}
+
+/// Where nobody looks at the state between two steps, parameters of other ranks are still missing when a step ends.
+TEST(SharedSlots, ParametersArriveBeforeAnybodyReadsThem) {
+  const auto fit = [](const std::shared_ptr<Communicator>& ranks, std::vector<Tensor>& seen) {
+    Trainer trainer(deep(), loss::binary_cross_entropy, optim::adam({.lr = 0.01}), 1);
+    FitOptions options{.epochs = 2, .batch_size = 40, .shard_size = 10};
+    options.ranks = ranks;
+    options.on_epoch = [&](const EpochReport&) { seen.push_back(trainer.state().parameters); };
+    options.on_step = [&](const StepReport& report) {
+      if (report.step > 3) seen.push_back(trainer.state().parameters);
+    };
+    (void)trainer.fit(two_moons(120), options);
+  };
+  std::vector<Tensor> alone;
+  fit({}, alone);
+  LocalRanks all(3);
+  all.run([&](const std::shared_ptr<Communicator>& own) {
+    std::vector<Tensor> seen;
+    fit(own, seen);
+    ASSERT_EQ(seen.size(), alone.size());
+    for (std::size_t i = 0; i < seen.size(); ++i) EXPECT_TRUE(identical(seen[i], alone[i])) << i;
+  });
 }
 
 }  // namespace

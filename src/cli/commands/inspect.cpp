@@ -116,9 +116,7 @@ nlohmann::ordered_json cost_json(const StepCost& cost) {
 
 std::string milliseconds(double seconds) { return fmt::format("{:.3f} ms", 1e3 * seconds); }
 
-std::string percent_hidden(const Communicator::Measured& did, double of) {
-  return percent_text(of > 0 ? did.hidden / of : 0);
-}
+std::string percent_of(double part, double of) { return percent_text(of > 0 ? part / of : 0); }
 
 void print_shared(const Communicator& ranks, std::int64_t rows) {
   const Communicator::Measured& did = ranks.measured();
@@ -128,12 +126,17 @@ void print_shared(const Communicator& ranks, std::int64_t rows) {
   emit("{:<12}{:>12}   the gradients alone: a rank sends {}, in {} bucket{}\n", "messages", milliseconds(did.messages),
        bytes_text(did.bytes), did.buckets, did.buckets > 1 ? "s" : "");
   emit("{:<12}{:>12}   both, as in training: {} of these messages are hidden\n", "together", milliseconds(did.together),
-       percent_hidden(did, did.messages));
+       percent_of(did.hidden, did.messages));
   if (did.parameters == 0)
     return emit("{:<12}{:>12}   every rank updates all parameters\n", "update", milliseconds(did.update));
-  emit("{:<12}{:>12}   of it {} for sending parameters, {} per rank, not hidden: of all messages {} are hidden\n",
-       "update", milliseconds(did.update), milliseconds(did.parameters), bytes_text(did.parameter_bytes),
-       percent_hidden(did, did.messages + did.parameters));
+  emit("{:<12}{:>12}   by itself; of it {} for sending parameters, {} per rank\n", "update", milliseconds(did.update),
+       milliseconds(did.parameters), bytes_text(did.parameter_bytes));
+  emit(
+      "{:<12}{:>12}   a step among others: the next one computes while parameters arrive, {} of which are hidden, of "
+      "all "
+      "messages {}\n",
+      "step", milliseconds(did.whole), percent_of(did.parameters_hidden, did.parameters),
+      percent_of(did.hidden + did.parameters_hidden, did.messages + did.parameters));
 }
 
 nlohmann::ordered_json shared_json(const Communicator& ranks) {
@@ -147,6 +150,8 @@ nlohmann::ordered_json shared_json(const Communicator& ranks) {
           {"hidden", did.hidden},
           {"update", did.update},
           {"parameters", did.parameters},
+          {"step", did.whole},
+          {"parameters_hidden", did.parameters_hidden},
           {"bytes", did.bytes},
           {"parameter_bytes", did.parameter_bytes}};
 }
