@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <csignal>
 #include <cstdlib>
 #include <thread>
 
@@ -34,6 +35,8 @@ int report_error(Communicator& ranks, int code, std::string_view message) {
     ranks.give_up({});
     return code;
   }
+  // Slurm ends the other ranks by SIGTERM, and its exit code is the highest of all: so each keeps that of the error
+  std::signal(SIGTERM, SIG_IGN);
   const bool of_all = code == static_cast<int>(ErrorKind::numbers);  // the same numbers on every rank
   if (ranks.give_up(of_all ? std::chrono::milliseconds(1h) : 2s)) {
     std::this_thread::sleep_for(1s);

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -21,10 +22,12 @@ namespace {
 
 constexpr std::array passed_on = {SIGINT, SIGTERM, SIGHUP, SIGUSR1};
 volatile pid_t worker = 0;
+volatile std::sig_atomic_t passed = 0;  // the last signal
 
 /// A launcher may signal only this process, or its whole group; the worker treats a second signal shortly after the
 /// first as the same one.
 void pass_on(int signal) {
+  passed = signal;
   if (worker > 0) ::kill(worker, signal);
 }
 
@@ -41,6 +44,13 @@ int wait_for(pid_t child) {
   while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
   }
   return status;
+}
+
+/// Whether this process got the signal too. A launcher that ends a rank may signal the worker first.
+bool was_told_to_end(int signal) {
+  if (std::ranges::find(passed_on, signal) == passed_on.end()) return false;
+  for (int tries = 0; passed != signal && tries < 10; ++tries) ::usleep(10'000);
+  return passed == signal;
 }
 
 }  // namespace
@@ -65,6 +75,7 @@ int supervise(const std::function<int()>& work, const std::function<int(const ch
   const bool in_order = ::read(ends[0], &said, 1) == 1;
   ::close(ends[0]);
   if (in_order) return said;
+  if (WIFSIGNALED(status) && was_told_to_end(WTERMSIG(status))) return 128 + WTERMSIG(status);
   const std::string reason =
       WIFSIGNALED(status) ? fmt::format("was killed by signal {} ({})", WTERMSIG(status), ::strsignal(WTERMSIG(status)))
                           : fmt::format("ended in the middle with exit code {}", WEXITSTATUS(status));
