@@ -160,6 +160,8 @@ class Driver final : public GpuDriver, public Stream {
   [[nodiscard]] const std::byte* error_words() const override { return reinterpret_cast<const std::byte*>(words_); }
 
   [[nodiscard]] Kernel text(EmittedKernel kernel) override { return kernel_of(std::move(kernel), false); }
+  [[nodiscard]] Kernel tiles(const TileProgram& program) override { return text(emit_tiles(program, text_name)); }
+  [[nodiscard]] Kernel copy(const View& view, DType dtype) override { return text(emit_copy(view, dtype, text_name)); }
   [[nodiscard]] Kernel op(std::string_view name, const KernelSite& site) override;
   [[nodiscard]] Kernel rows(std::size_t row_bytes, std::int64_t count) override;
   [[nodiscard]] Kernel here(Kernel kernel, std::vector<std::size_t> input_bytes, std::size_t output_bytes) override;

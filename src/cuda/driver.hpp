@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "device/gpu.hpp"
+#include "emit/emit.hpp"
 
 namespace thalweg::cuda {
 
@@ -28,7 +29,8 @@ class Stream {
   [[nodiscard]] virtual const GpuFacts& facts() const = 0;
   /// Makes its context the one that the calling thread works in.
   virtual void enter() const = 0;
-  /// A text as a kernel, as GpuDriver::text.
+  /// A text as a kernel. It is compiled, with all others that wait for it, when one of them is run for the first time;
+  /// equal texts are compiled once. Texts call their kernel text_name.
   [[nodiscard]] virtual Kernel text(EmittedKernel kernel) = 0;
 
   // Made with the first kernel that needs them. The owner of the context must release both before it.

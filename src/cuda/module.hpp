@@ -11,6 +11,7 @@
 
 #include "cuda/compiler.hpp"
 #include "cuda/context.hpp"
+#include "emit/emit.hpp"
 
 namespace thalweg::cuda {
 
@@ -26,7 +27,10 @@ struct Text {
 class Modules {
  public:
   Modules(const Context& context, const GpuOptions& options, Compiler compiler)
-      : context_(context), prelude_(options.prelude), compiler_(std::move(compiler)), cache_(options.cache) {}
+      : context_(context),
+        prelude_(emitted_prelude() + emitted_micro_ops(options.micro_ops)),
+        compiler_(std::move(compiler)),
+        cache_(options.cache) {}
   ~Modules();
   Modules(const Modules&) = delete;
   Modules& operator=(const Modules&) = delete;

@@ -17,7 +17,7 @@ enum class Element : std::uint8_t { f32, f64, bf16 };
   return element == Element::f64 ? 8 : element == Element::f32 ? 4 : 2;
 }
 
-/// The number of elements; Shape's own is in a library that this one does not need.
+/// The number of elements, without the check of Shape's own, which the shapes of a site have passed.
 [[nodiscard]] inline std::int64_t elements_of(const Shape& shape) {
   return std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>());
 }

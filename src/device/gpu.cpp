@@ -9,6 +9,7 @@
 
 #include "core/beside.hpp"
 #include "core/error.hpp"
+#include "tiles/micro_ops.hpp"
 
 namespace fs = std::filesystem;
 
@@ -37,9 +38,9 @@ void Gpu::copy_there(std::byte* to, const std::byte* from, std::size_t bytes) {
 
 Mark Gpu::read(std::byte* here, const std::byte* there, std::size_t bytes) { return driver_->read(here, there, bytes); }
 
-Kernel Gpu::tiles(const TileProgram& program) { return driver_->text(emit_tiles(program, text_name)); }
+Kernel Gpu::tiles(const TileProgram& program) { return driver_->tiles(program); }
 
-Kernel Gpu::copy(const View& view, DType dtype) { return driver_->text(emit_copy(view, dtype, text_name)); }
+Kernel Gpu::copy(const View& view, DType dtype) { return driver_->copy(view, dtype); }
 
 Kernel Gpu::op(const OpKernel& op, const KernelSite& site) {
   if (Kernel own = driver_->op(site.op, site); own.run) return own;
@@ -119,7 +120,7 @@ std::vector<GpuFacts> list_gpus() {
 
 std::unique_ptr<Gpu> open_gpu(int index, bool tf32) {
   std::unique_ptr<GpuDriver> driver;
-  const GpuOptions options{index, tf32, emitted_prelude() + emitted_micro_ops(), cache_folder()};
+  const GpuOptions options{index, tf32, micro_ops(), cache_folder()};
   function_named<OpenGpu>(open_gpu_name)(options, driver);
   return std::make_unique<Gpu>(std::move(driver), tf32);
 }

@@ -9,15 +9,14 @@
 #include <functional>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "core/kernel.hpp"
 #include "device/device.hpp"
-#include "device/emit.hpp"
 #include "thalweg/error.hpp"
 
 namespace thalweg {
@@ -32,10 +31,10 @@ struct GpuFacts {
 };
 
 struct GpuOptions {
-  int index = 0;                ///< number in the driver's list
-  bool tf32 = false;            ///< whether products of f32 may be rounded to TF32
-  std::string prelude;          ///< the beginning of all texts
-  std::filesystem::path cache;  ///< folder in which machine code is kept; empty: none
+  int index = 0;                       ///< number in the driver's list
+  bool tf32 = false;                   ///< whether products of f32 may be rounded to TF32
+  std::span<const MicroOp> micro_ops;  ///< all of them; the GPU's are made from their formulas
+  std::filesystem::path cache;         ///< folder in which machine code is kept; empty: none
 };
 
 /// One GPU with one order of work. All calls but `wait` may return before they are carried out. Any thread may call.
@@ -61,9 +60,10 @@ class GpuDriver {
   /// See Device::error_words: of its own kernels, and of those of the host.
   [[nodiscard]] virtual const std::byte* error_words() const = 0;
 
-  /// A text as a kernel. It is compiled, with all others that wait for it, when one of them is run for the first time;
-  /// equal texts are compiled once. Texts call their kernel KERNEL_NAME.
-  [[nodiscard]] virtual Kernel text(EmittedKernel kernel) = 0;
+  /// Elementwise work and reductions, and copies, as Device::tiles and Device::copy. A kernel is compiled when it is
+  /// run for the first time, together with all others that wait for it; equal ones are compiled once.
+  [[nodiscard]] virtual Kernel tiles(const TileProgram& program) = 0;
+  [[nodiscard]] virtual Kernel copy(const View& view, DType dtype) = 0;
   /// The kernel of an opaque op on this GPU; one without `run` if there is none.
   [[nodiscard]] virtual Kernel op(std::string_view name, const KernelSite& site) = 0;
   /// Rows of a table, as Device::rows.
@@ -73,9 +73,6 @@ class GpuDriver {
   /// The calls as one graph, which can be launched repeatedly.
   [[nodiscard]] virtual std::function<void()> record(std::vector<std::function<void()>> calls) = 0;
 };
-
-/// The name that emitted texts have until they are compiled.
-inline constexpr const char* text_name = "KERNEL_NAME";
 
 // The functions that a library of GPUs exports.
 inline constexpr const char* list_gpus_name = "thalweg_list_gpus";
@@ -87,8 +84,7 @@ using OpenGpu = void (*)(const GpuOptions& options, std::unique_ptr<GpuDriver>& 
 /// a piece of the vendor's is missing.
 [[nodiscard]] std::vector<GpuFacts> list_gpus();
 
-/// A GPU as a device: tile programs and copies go to it as texts; an op without a kernel on the GPU is computed by this
-/// CPU at its place in the order.
+/// A GPU as a device: an op without a kernel on the GPU is computed by this CPU at its place in the order.
 class Gpu final : public Device {
  public:
   explicit Gpu(std::unique_ptr<GpuDriver> driver, bool tf32 = false) : driver_(std::move(driver)), tf32_(tf32) {}

@@ -4,7 +4,7 @@
 #include <cstring>
 #include <limits>
 
-#include "graph/graph.hpp"
+#include "engine/small_program.hpp"
 #include "thalweg/error.hpp"
 #include "thalweg/ops.hpp"
 
@@ -36,6 +36,8 @@ Var sum_in_pairs(std::vector<Var> values) {
 
 LateSteps::LateSteps(Device& device) : device_(device), held_(2 * sizeof(double), &device) { let_go_on(); }
 
+LateSteps::~LateSteps() { drop(); }
+
 void LateSteps::let_go_on() {
   const double none = 0;
   device_.write(held_.data(), reinterpret_cast<const std::byte*>(&none), sizeof(none));
@@ -64,50 +66,39 @@ LateSteps::Form LateSteps::form_of(const Asked& asked, const ScalarsAt& at) {
 }
 
 void LateSteps::plan(const Form& form, const GradientNorm& norm) {
-  Graph graph;
-  std::vector<Bound> inputs, outputs;
-  const auto read = [&](const std::string& name, DType dtype, Place place) {
-    const Var var = graph.input(name, {}, dtype);
-    inputs.push_back({var, place});
-    return var;
-  };
-  const Var none = graph.number(0, f64), one = graph.number(1, f64);
+  SmallProgram program;
+  const Var none = program.number(0), one = program.number(1);
   const Place held_at{held_base, 0};
-  const Var held = read("held", f64, held_at);
+  const Var held = program.read(held_at, f64);
   const auto each = static_cast<std::int64_t>(form.each), norm_at = each * form.shards;
-  std::vector<std::pair<Var, Var>> bounds = {{none, held}};
+  std::vector<std::pair<Var, Var>> bounds;
+  const auto expect = [&](const Var& large, const Var& small) { bounds.emplace_back(large, small); };
+  expect(none, held);
   std::vector<Var> weights;
   for (std::int64_t i = 0; i < form.shards; ++i) {
-    const Var loss = cast(read("loss" + std::to_string(i), form.loss, {numbers_base, i * each}), f64);
-    bounds.emplace_back(none, abs(loss - loss));  // which is NaN where the loss is not finite
+    const Var loss = program.read_wide({numbers_base, i * each}, form.loss);
+    expect(none, abs(loss - loss));  // which is NaN where the loss is not finite
     const auto known = i + 1 == form.shards ? form.last_known : form.known;
-    weights.push_back(
-        known ? graph.number(*known, f64)
-              : cast(read("weight" + std::to_string(i), form.weight, {numbers_base, i * each + word}), f64));
+    weights.push_back(known ? program.number(*known) : program.read_wide({numbers_base, i * each + word}, form.weight));
   }
   const Var weight = sum_in_pairs(std::move(weights));
-  if (!form.known || !form.last_known)
-    bounds.emplace_back(weight, graph.number(std::numeric_limits<double>::min(), f64));
-  const Var divisor = form.divides ? weight : read("divisor", f64, {held_base, word});
+  if (!form.known || !form.last_known) expect(weight, program.number(std::numeric_limits<double>::min()));
+  const Var divisor = form.divides ? weight : program.read({held_base, word}, f64);
   Var total = none;
   for (std::size_t i = 0; i < norm.sum_dtypes().size(); ++i) {
     const Place place{numbers_base, norm_at + static_cast<std::int64_t>(i) * word};
-    total = total + cast(read("squares" + std::to_string(i), norm.sum_dtypes()[i], place), f64);
+    total = total + program.read_wide(place, norm.sum_dtypes()[i]);
   }
-  bounds.emplace_back(total, graph.number(norm.least(), f64));
-  bounds.emplace_back(graph.number(std::numeric_limits<double>::max(), f64), total);
-  if (device_.error_words() != nullptr) {
-    const Var words = graph.input("errors", {2}, i32);
-    inputs.push_back({words, {error_base, 0}});
-    bounds.emplace_back(none, thalweg::max(cast(words, f64)));
-  }
+  expect(total, program.number(norm.least()));
+  expect(program.number(std::numeric_limits<double>::max()), total);
+  if (device_.error_words() != nullptr) expect(none, thalweg::max(program.read_wide({error_base, 0}, i32, {2})));
   const Var go = where_ordered(bounds, one, none);
-  outputs.push_back({sqrt(total) / divisor, {scalars_base, form.at.norm}});
-  if (form.divides) outputs.push_back({one / divisor, {scalars_base, form.at.inverse_weight}});
-  outputs.push_back({go, {scalars_base, form.at.go}});
-  outputs.push_back({1 - go, held_at});
-  outputs.push_back({go + 0, {numbers_base, norm_at + static_cast<std::int64_t>(norm.sum_dtypes().size()) * word}});
-  program_.emplace(graph, inputs, outputs, Passes{}, device_);
+  program.write(sqrt(total) / divisor, {scalars_base, form.at.norm});
+  if (form.divides) program.write(one / divisor, {scalars_base, form.at.inverse_weight});
+  program.write(go, {scalars_base, form.at.go});
+  program.write(1 - go, held_at);
+  program.write(go + 0, {numbers_base, norm_at + static_cast<std::int64_t>(norm.sum_dtypes().size()) * word});
+  program_.emplace(program.planned(device_));
   form_ = form;
   calls_ = {};
   arena_ = Block(program_->arena_bytes(), &device_);

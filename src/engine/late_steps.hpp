@@ -20,7 +20,7 @@ class LateSteps {
   explicit LateSteps(Device& device);
   LateSteps(const LateSteps&) = delete;
   LateSteps& operator=(const LateSteps&) = delete;
-  ~LateSteps() { drop(); }
+  ~LateSteps();
 
   /// A requested step.
   struct Asked {

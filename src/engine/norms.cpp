@@ -7,7 +7,7 @@
 
 #include "core/name_index.hpp"
 #include "core/norm.hpp"
-#include "graph/graph.hpp"
+#include "engine/small_program.hpp"
 #include "optim/segments.hpp"
 #include "thalweg/ops.hpp"
 
@@ -16,18 +16,16 @@ namespace thalweg {
 GradientNorm::GradientNorm(const Optimizer& optimizer, const Layout& layout, Device* far)
     : far_(far), pieces_({{0, 0, {layout.trained_size}}}), dtype_(layout.dtype) {
   if (std::ranges::any_of(optimizer.groups, &ParameterGroup::frozen)) pieces_ = segments_of(optimizer, layout);
-  Graph graph;
-  std::vector<Bound> inputs, outputs;
+  const auto element = static_cast<std::int64_t>(size_of(layout.dtype));
+  SmallProgram program;
   for (std::size_t i = 0; i < pieces_.size(); ++i) {
-    const Var g = graph.input("gradient" + std::to_string(i), pieces_[i].shape, layout.dtype);
-    inputs.push_back(
-        {g, {first_user_base, pieces_[i].gradient_offset * static_cast<std::int64_t>(size_of(layout.dtype))}});
+    const Var g = program.read({first_user_base, pieces_[i].gradient_offset * element}, layout.dtype, pieces_[i].shape);
     const Var part = thalweg::sum(square(g));
-    outputs.push_back({part, {first_user_base + 1, static_cast<std::int64_t>(i * sizeof(double))}});
+    program.write(part, {first_user_base + 1, static_cast<std::int64_t>(i * sizeof(double))});
     dtypes_.push_back(part.dtype());
   }
   sums_.resize(pieces_.size());
-  program_.emplace(graph, inputs, outputs, Passes{}, far ? *far : this_cpu());
+  program_.emplace(program.planned(far ? *far : this_cpu()));
   arena_ = Block(program_->arena_bytes(), far);
   if (far) sums_there_ = Block(sums_.size() * sizeof(double), far);
 }
@@ -109,8 +107,7 @@ Program squared_norms(const Layout& layout, Device* far) {
   const std::vector<std::string> layers = layers_of(layout);
   const std::size_t common = length_of_common_path(layout);
   const auto element = static_cast<std::int64_t>(size_of(layout.dtype));
-  Graph graph;
-  std::vector<Bound> inputs, outputs;
+  SmallProgram program;
   std::vector<Var> sums(layers.size());
   NameIndex numbers;
   for (const std::string& layer : layers) numbers.add(layer);
@@ -118,16 +115,15 @@ Program squared_norms(const Layout& layout, Device* far) {
   for (std::size_t i = 0; i < layout.entries.size(); ++i) {
     const ParameterEntry& entry = layout.entries[i];
     if (entry.frozen) continue;
-    const Var g = graph.input(entry.name, entry.shape, layout.dtype);
-    inputs.push_back({g, {first_user_base, offsets[i] * element}});
     Var& total = sums[*numbers.find(layer_of(entry.name, common))];
-    const Var squares = sum(square(cast(g, f64)));
+    const Var squares =
+        sum(square(program.read_wide({first_user_base, offsets[i] * element}, layout.dtype, entry.shape)));
     total = total.defined() ? total + squares : squares;
   }
   for (std::size_t i = 0; i < sums.size(); ++i) {
-    outputs.push_back({sums[i], {first_user_base + 1, static_cast<std::int64_t>(i * sizeof(double))}});
+    program.write(sums[i], {first_user_base + 1, static_cast<std::int64_t>(i * sizeof(double))});
   }
-  return {graph, inputs, outputs, {}, far ? *far : this_cpu()};
+  return program.planned(far ? *far : this_cpu());
 }
 
 }  // namespace

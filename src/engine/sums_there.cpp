@@ -4,24 +4,26 @@
 
 #include "core/mirrored.hpp"
 #include "engine/random_block.hpp"
+#include "engine/small_program.hpp"
 #include "thalweg/ops.hpp"
-#include "tiles/micro_ops.hpp"
 
 namespace thalweg {
 
+SumsThere::SumsThere(Device& device, BlockPool& there) : device_(device), there_(there), rows_(device) {}
+SumsThere::~SumsThere() = default;
+
 const TreeSum::Join& SumsThere::adder(std::int64_t values, DType dtype, Workers& workers) {
   if (adder_.values == values && adder_.dtype == dtype) return adder_.join;
-  TileProgram add;
-  add.dtype = dtype;
-  add.outer = values;
-  for (const int input : {0, 1}) add.loads.push_back({input, View::dense({values}), dtype});
-  add.steps = {{find_micro_op("add"), {0, 1, 0, 0}}};
-  add.stores = {{2, 0, {0}}};
-  adder_ = {-1, dtype, device_.tiles(add)};  // of no size until it is whole
-  adder_.scratch = Block(adder_.kernel.scratch, &device_);
+  SmallProgram add;
+  const Place into_at{first_user_base, 0}, from_at{first_user_base + 1, 0};
+  add.write(add.read(into_at, dtype, {values}) + add.read(from_at, dtype, {values}), into_at);
+  adder_.values = -1;  // of no size until it is whole
+  adder_.dtype = dtype;
+  adder_.program.emplace(add.planned(device_));
+  adder_.arena = Block(adder_.program->arena_bytes(), &device_);
   adder_.join = [this, &workers](std::byte* into, const std::byte* from) {
-    const std::byte* inputs[] = {into, from};
-    adder_.kernel.run({&into, inputs, adder_.scratch.data(), workers});
+    std::byte* const bases[] = {into, const_cast<std::byte*>(from)};
+    adder_.program->run(bases, adder_.arena.data(), workers);
   };
   adder_.values = values;
   return adder_.join;
@@ -96,23 +98,19 @@ void SumsThere::plan_mover(const State& state, const std::vector<Movement>& move
   const std::int64_t first = layout.size - layout.statistics_size;
   Mover mover;
   mover.layout = state.layout;
-  Graph graph;
-  const Var go = graph.input("go", {}, f64);
-  std::vector<Bound> inputs = {{go, {first_user_base + 3, 0}}}, outputs;
+  SmallProgram program;
+  const Var go = program.read({first_user_base + 3, 0}, f64);
   for (const Movement& m : movements) {
-    const std::string name = std::to_string(m.offset);
     const Place value{first_user_base, m.offset * element},
         observed{first_user_base + 1, (step.statistics_at + m.offset - first) * element},
         rows{first_user_base + 2, std::ssize(mover.offsets) * static_cast<std::int64_t>(sizeof(double))};
-    const Var now = graph.input("statistic" + name, {m.size}, layout.dtype),
-              sum = graph.input("observed" + name, {m.size}, layout.dtype), n = graph.input("rows" + name, {}, f64);
-    const Var old = cast(now, f64), mean = cast(sum, f64) / n;
-    const Var moved = old + graph.number(m.momentum, f64) * (mean - old);
-    outputs.push_back({cast(where(not_equal(go, 0), moved, old), layout.dtype), value});
-    inputs.push_back({now, value}), inputs.push_back({sum, observed}), inputs.push_back({n, rows});
+    const Var old = program.read_wide(value, layout.dtype, {m.size});
+    const Var mean = program.read_wide(observed, layout.dtype, {m.size}) / program.read(rows, f64);
+    const Var moved = old + program.number(m.momentum) * (mean - old);
+    program.write(cast(where(not_equal(go, 0), moved, old), layout.dtype), value);
     mover.offsets.push_back(m.offset);
   }
-  mover.program.emplace(graph, inputs, outputs, Passes{}, device_);
+  mover.program.emplace(program.planned(device_));
   mover.arena = Block(mover.program->arena_bytes(), &device_);
   mover.rows = Block(movements.size() * sizeof(double), &device_);
   mover.one = Block(sizeof(double), &device_);

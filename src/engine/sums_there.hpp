@@ -12,7 +12,10 @@ namespace thalweg {
 
 class SumsThere {
  public:
-  SumsThere(Device& device, BlockPool& there) : device_(device), there_(there), rows_(device) {}
+  SumsThere(Device& device, BlockPool& there);
+  SumsThere(const SumsThere&) = delete;
+  SumsThere& operator=(const SumsThere&) = delete;
+  ~SumsThere();
 
   struct Total {
     Block gradient;               ///< gradient and observations, in a block of the device's pool
@@ -51,8 +54,8 @@ class SumsThere {
   struct Adder {
     std::int64_t values = -1;
     DType dtype = f32;
-    Kernel kernel = {};
-    Block scratch = {};
+    std::optional<Program> program = {};
+    Block arena = {};
     TreeSum::Join join = {};
   };
   /// The program that moves statistics, for the movements of one shard program and the number of rows that each

@@ -1,17 +1,18 @@
 #include "engine/vectors.hpp"
 
 #include <algorithm>
+#include <array>
 
-#include "graph/graph.hpp"
+#include "engine/small_program.hpp"
 #include "thalweg/ops.hpp"
 
 namespace thalweg {
 
 namespace {
 
-enum VectorBase { out_base, numbers_base, first_input };
+enum VectorBase { out_base = first_user_base, numbers_base, first_input };
 
-constexpr std::size_t most_numbers = 2;
+constexpr std::size_t most_inputs = 2, most_numbers = 2;
 constexpr std::int64_t most_elements = std::int64_t{1} << 22;  // at once: in f32 each takes eight bytes of the arena
 
 using Vars = std::span<const Var>;
@@ -102,19 +103,15 @@ void Vectors::add_quotient(ConstElements x, ConstElements d, double divisor, Ele
 
 Program Vectors::plan(Formula formula, DType dtype, std::int64_t size) const {
   const Row& row = row_of(formula);
-  Graph graph;
-  std::vector<Bound> given;
-  std::vector<Var> x, n;
-  const auto input = [&](int base, std::int64_t offset, const Shape& shape, DType type) {
-    given.push_back({graph.input("x" + std::to_string(given.size()), shape, type), {first_user_base + base, offset}});
-    return given.back().var;
-  };
-  for (int i = 0; i < row.inputs; ++i) x.push_back(cast(input(first_input + i, 0, {size}, dtype), f64));
+  SmallProgram program;
+  std::array<Var, most_inputs> x;
+  std::array<Var, most_numbers> n;
+  for (int i = 0; i < row.inputs; ++i) at(x, i) = program.read_wide({first_input + i, 0}, dtype, {size});
   for (std::size_t i = 0; i < most_numbers; ++i)
-    n.push_back(input(numbers_base, static_cast<std::int64_t>(i * sizeof(double)), {}, f64));
+    n[i] = program.read({numbers_base, static_cast<std::int64_t>(i * sizeof(double))}, f64);
   const Var result = row.of(x, n);
-  const Bound out{row.is_sum ? thalweg::sum(result) : cast(result, dtype), {first_user_base + out_base, 0}};
-  return {graph, given, std::vector{out}, Passes{}, *far_};
+  program.write(row.is_sum ? thalweg::sum(result) : cast(result, dtype), {out_base, 0});
+  return program.planned(*far_);
 }
 
 void Vectors::run_part(Formula formula, std::span<const ConstElements> inputs, std::byte* out) {

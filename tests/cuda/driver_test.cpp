@@ -18,6 +18,7 @@ using testing::CallThere;
 using testing::counts_of;
 using testing::Environment;
 using testing::open_driver;
+using testing::text_on;
 using testing::There;
 
 std::vector<float> counted(std::size_t n, float from = 0) {
@@ -171,7 +172,7 @@ TEST(Driver, MemoryIsNotReturnedWhileWorkStillReadsIt) {
 
 TEST(Driver, ThreadsMayCallTogether) {
   const auto driver = open_driver();
-  const Kernel kernel = driver->text(scaling(5000, 2));
+  const Kernel kernel = text_on(*driver, scaling(5000, 2));
   std::vector<std::thread> threads;
   std::atomic<int> right = 0;
   for (int k = 0; k < 4; ++k) {
@@ -190,7 +191,7 @@ TEST(Driver, ThreadsMayCallTogether) {
 
 TEST(Driver, MayBeClosedByAThreadThatDidNotUseItWhileWorkWaits) {
   auto driver = open_driver();
-  const Kernel kernel = driver->text(scaling(100, 2));
+  const Kernel kernel = text_on(*driver, scaling(100, 2));
   {
     const There<float> in(*driver, counted(100)), out(*driver, 100);
     CallThere call(*driver, kernel, {in.data()}, {out.data()});
@@ -206,8 +207,8 @@ TEST(Driver, MayBeClosedByAThreadThatDidNotUseItWhileWorkWaits) {
 
 TEST(Texts, AreCompiledTogetherAndEqualOnesOnlyOnce) {
   const auto driver = open_driver();
-  const Kernel doubled = driver->text(scaling(100, 2)), tripled = driver->text(scaling(100, 3)),
-               again = driver->text(scaling(100, 2));
+  const Kernel doubled = text_on(*driver, scaling(100, 2)), tripled = text_on(*driver, scaling(100, 3)),
+               again = text_on(*driver, scaling(100, 2));
   EXPECT_EQ(counts_of(*driver).compiled, 0);
   There<float> in(*driver, counted(100)), middle(*driver, 100), out(*driver, 100);
   for (const auto& [kernel, from, to] :
@@ -224,7 +225,7 @@ TEST(Texts, AreCompiledTogetherAndEqualOnesOnlyOnce) {
 
 TEST(Texts, ABoundCallKeepsItsAddresses) {
   const auto driver = open_driver();
-  const Kernel kernel = driver->text(scaling(50, 2));
+  const Kernel kernel = text_on(*driver, scaling(50, 2));
   There<float> in(*driver, counted(50)), out(*driver, 50);
   CallThere call(*driver, kernel, {in.data()}, {out.data()});
   const std::function<void()> bound = kernel.bind(call.call());
@@ -239,7 +240,7 @@ TEST(Texts, DenormalsAreZeroAsOnTheCpuInTraining) {
   const auto driver = open_driver();
   EmittedKernel halving = scaling(1, 1);
   halving.text.replace(halving.text.find("in[i] * 1 + 1"), 13, "in[i] * 0.5f");
-  const Kernel halved = driver->text(halving);
+  const Kernel halved = text_on(*driver, halving);
   There<float> in(*driver, std::vector<float>{std::numeric_limits<float>::min()}), out(*driver, 1);
   CallThere call(*driver, halved, {in.data()}, {out.data()});
   halved.run(call.call());
@@ -251,7 +252,7 @@ TEST(Texts, MachineCodeIsCachedInFilesAndDamagedOnesAreReplaced) {
   const std::filesystem::path cache = folder / "a/cache";
   const auto run = [&cache](int factor) {
     const auto driver = open_driver(cache);
-    const Kernel kernel = driver->text(scaling(10, factor));
+    const Kernel kernel = text_on(*driver, scaling(10, factor));
     There<float> in(*driver, counted(10)), out(*driver, 10);
     CallThere call(*driver, kernel, {in.data()}, {out.data()});
     kernel.run(call.call());
@@ -279,7 +280,7 @@ TEST(Texts, OnesThatDoNotCompileAreADefectThatSaysWhere) {
   const auto driver = open_driver();
   EmittedKernel broken = scaling(10, 2);
   broken.text += "this is no C++;";
-  const Kernel kernel = driver->text(broken);
+  const Kernel kernel = text_on(*driver, broken);
   There<float> there(*driver, 10);
   CallThere call(*driver, kernel, {there.data()}, {there.data()});
   const std::string message = message_of<InternalError>([&] { kernel.run(call.call()); });
@@ -294,7 +295,7 @@ TEST(Texts, OnesThatDoNotCompileAreADefectThatSaysWhere) {
 TEST(HostKernels, RunInTheOrderOfTheCalls) {
   const auto driver = open_driver();
   const std::size_t n = 300;
-  const Kernel there = driver->text(scaling(n, 2)), here = driver->here(scaling_here(n, 3), {n * 4}, n * 4);
+  const Kernel there = text_on(*driver, scaling(n, 2)), here = driver->here(scaling_here(n, 3), {n * 4}, n * 4);
   There<float> a(*driver, counted(n)), b(*driver, n), c(*driver, n), d(*driver, n);
   CallThere first(*driver, there, {a.data()}, {b.data()}), second(*driver, here, {b.data()}, {c.data()}),
       third(*driver, there, {c.data()}, {d.data()});
@@ -393,7 +394,7 @@ TEST(HostKernels, MayBeDestroyedBeforeTheirWorkIsDone) {
 TEST(Graphs, RunTheRecordedCallsAsOne) {
   const auto driver = open_driver();
   const std::size_t n = 500;
-  const Kernel there = driver->text(scaling(n, 2)), here = driver->here(scaling_here(n, 3), {n * 4}, n * 4);
+  const Kernel there = text_on(*driver, scaling(n, 2)), here = driver->here(scaling_here(n, 3), {n * 4}, n * 4);
   There<float> a(*driver, counted(n)), b(*driver, n), c(*driver, n), d(*driver, n);
   CallThere first(*driver, there, {a.data()}, {b.data()}), second(*driver, here, {b.data()}, {c.data()});
   const std::function<void()> both =
@@ -436,7 +437,7 @@ TEST(Graphs, AnExceptionOfAHostKernelIsThrownInEachRun) {
 
 TEST(Graphs, CallsThatCannotBeCapturedAreMadeOneByOne) {
   const auto driver = open_driver();
-  const Kernel there = driver->text(scaling(20, 2));
+  const Kernel there = text_on(*driver, scaling(20, 2));
   There<float> a(*driver, counted(20)), b(*driver, 20);
   CallThere first(*driver, there, {a.data()}, {b.data()});
   std::vector<float> seen;
@@ -451,7 +452,7 @@ TEST(Graphs, CallsThatCannotBeCapturedAreMadeOneByOne) {
 
 TEST(Graphs, DoNotRecordTheCallsOfOtherThreads) {
   const auto driver = open_driver();
-  const Kernel there = driver->text(scaling(20, 2));
+  const Kernel there = text_on(*driver, scaling(20, 2));
   There<float> a(*driver, counted(20)), b(*driver, 20), other(*driver, 20);
   CallThere first(*driver, there, {a.data()}, {b.data()}), second(*driver, there, {a.data()}, {other.data()});
   std::vector<float> seen;
@@ -478,7 +479,7 @@ TEST(Graphs, DoNotRecordTheCallsOfOtherThreads) {
 TEST(Failures, OfTheGpuNameTheCallAndMentionTheCheckpoint) {
   const Environment environment("THALWEG_STAND_IN_LOST_AFTER", "2");
   auto driver = open_driver();
-  const Kernel kernel = driver->text(scaling(20, 2));
+  const Kernel kernel = text_on(*driver, scaling(20, 2));
   {
     There<float> a(*driver, counted(20)), b(*driver, 20);
     CallThere call(*driver, kernel, {a.data()}, {b.data()});

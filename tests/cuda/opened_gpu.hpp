@@ -12,6 +12,7 @@
 
 #include "core/workers.hpp"
 #include "cuda/counts.hpp"
+#include "cuda/driver.hpp"
 #include "device/gpu.hpp"
 
 namespace thalweg::testing {
@@ -38,9 +39,14 @@ class Environment {
 inline std::unique_ptr<GpuDriver> open_driver(const std::filesystem::path& cache = {}, int index = 0,
                                               bool tf32 = false) {
   std::unique_ptr<GpuDriver> driver;
-  const GpuOptions options{index, tf32, emitted_prelude() + emitted_micro_ops(), cache};
+  const GpuOptions options{index, tf32, micro_ops(), cache};
   from_cuda_library<OpenGpu>(open_gpu_name)(options, driver);
   return driver;
+}
+
+/// A text as a kernel of a driver.
+inline Kernel text_on(GpuDriver& driver, EmittedKernel kernel) {
+  return dynamic_cast<cuda::Stream&>(driver).text(std::move(kernel));
 }
 
 inline cuda::Counts counts_of(const GpuDriver& driver) {

@@ -8,7 +8,7 @@
 #include <fstream>
 
 #include "cases.hpp"
-#include "device/emit.hpp"
+#include "emit/emit.hpp"
 #include "temporary_folder.hpp"
 
 namespace thalweg {
@@ -124,7 +124,7 @@ class Watched {
     replace(text, "#define TW_SYNC()\n", "#define TW_SYNC() tw_wait()\n");
     replace(text, "#define TW_EACH(t, n) for (int t = 0; t < n; ++t)\n",
             "#define TW_EACH(t, n) for (int t = tw_thread; t < n; t += tw_threads)\n");
-    return text + emitted_micro_ops();
+    return text + emitted_micro_ops(micro_ops());
   }
   std::string source() {
     std::string text = std::string(head) + prelude(), names;

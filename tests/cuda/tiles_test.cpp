@@ -34,12 +34,8 @@ class GpuOfTexts final : public Device {
     return driver_.read(here, there, bytes);
   }
   void wait(Mark mark) override { driver_.wait(mark); }
-  [[nodiscard]] Kernel tiles(const TileProgram& program) override {
-    return driver_.text(emit_tiles(program, text_name));
-  }
-  [[nodiscard]] Kernel copy(const View& view, DType dtype) override {
-    return driver_.text(emit_copy(view, dtype, text_name));
-  }
+  [[nodiscard]] Kernel tiles(const TileProgram& program) override { return driver_.tiles(program); }
+  [[nodiscard]] Kernel copy(const View& view, DType dtype) override { return driver_.copy(view, dtype); }
   [[nodiscard]] Kernel op(const OpKernel& op, const KernelSite& site) override {
     std::vector<std::size_t> inputs;
     for (const Signature& input : site.inputs) inputs.push_back(input.bytes());

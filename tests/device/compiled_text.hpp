@@ -13,7 +13,7 @@
 #include <utility>
 
 #include "device/device.hpp"
-#include "device/emit.hpp"
+#include "emit/emit.hpp"
 #include "temporary_folder.hpp"
 
 namespace thalweg {
@@ -42,7 +42,7 @@ class CompiledText : public Device {
 
   [[nodiscard]] std::size_t kernels() const { return known_.size(); }
   [[nodiscard]] std::string text() const {
-    std::string all = emitted_prelude() + emitted_micro_ops();
+    std::string all = emitted_prelude() + emitted_micro_ops(micro_ops());
     for (const auto& [text, slot] : known_) all += renamed(text, slot->name);
     return all;
   }

@@ -1,6 +1,6 @@
 #pragma once
 // How the texts of ops are put together: every kernel begins with what its op is told, by name, so that the rest of it
-// is plain CUDA C, and C++ behind the shim of device/emit.cpp.
+// is plain CUDA C, and C++ behind the shim of emit/emit.cpp.
 
 #include <algorithm>
 #include <cstdint>
@@ -17,7 +17,7 @@ inline constexpr int block_threads = 256;
 /// What a block may have of the memory that its threads share.
 inline constexpr std::int64_t shared_bytes = 48 << 10;
 
-// What Shape and DType say is in the library of the command, which this one does without.
+// As Shape and DType say it, without their checks, which the shapes of a site have passed.
 [[nodiscard]] inline std::int64_t elements(const Shape& shape) {
   std::int64_t product = 1;
   for (const std::int64_t size : shape.sizes()) product *= size;

@@ -1,4 +1,4 @@
-#include "device/emit.hpp"
+#include "emit/emit.hpp"
 
 #include <fmt/format.h>
 
@@ -467,9 +467,9 @@ std::string emitted_prelude() {
   return text + with_type(std::string(composed), "float") + with_type(std::string(composed), "double");
 }
 
-std::string emitted_micro_ops() {
+std::string emitted_micro_ops(std::span<const MicroOp> ops) {
   std::string text;
-  for (const MicroOp& op : micro_ops()) {
+  for (const MicroOp& op : ops) {
     if (!op.is_arithmetic()) continue;
     for (const DType dtype : {f32, f64}) text += emit_micro_op(op, dtype);
   }

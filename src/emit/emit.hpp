@@ -4,6 +4,7 @@
 // come from the compiler's library.
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -27,10 +28,14 @@ struct EmittedKernel {
   std::size_t scratch = 0;  ///< bytes
 };
 
+/// The name that kernels of texts have until they are compiled.
+inline constexpr const char* text_name = "KERNEL_NAME";
+
 /// The beginning of a text: the shim that makes it C++, and the functions that are not arithmetic.
 [[nodiscard]] std::string emitted_prelude();
-/// The functions of all arithmetic micro-ops, from the same formulas as the machine code. They come after the prelude.
-[[nodiscard]] std::string emitted_micro_ops();
+/// The functions of those of these micro-ops that are arithmetic, from the same formulas as the machine code. They come
+/// after the prelude.
+[[nodiscard]] std::string emitted_micro_ops(std::span<const MicroOp> ops);
 
 /// A tile program as kernels whose names begin with `name`. Its scratch holds the values of blocks of long reductions.
 [[nodiscard]] EmittedKernel emit_tiles(const TileProgram& program, const std::string& name);
