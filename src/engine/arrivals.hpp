@@ -12,8 +12,8 @@
 
 namespace thalweg {
 
-/// Each rank sends its part in pieces, in the order in which a step needs them, and a step waits only for those that its
-/// next instruction reads.
+/// Each rank sends its part in pieces, in the order in which a step needs them, and a step waits only for those that
+/// its next instruction reads.
 class Arrivals {
  public:
   /// For parameters of this dtype, of all objectives; null for one whose update is not shared.

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "graph/graph.hpp"
 #include "engine/shards.hpp"
+#include "graph/graph.hpp"
 #include "thalweg/ops.hpp"
 
 namespace thalweg {
@@ -69,7 +69,9 @@ SlicedNorm::SlicedNorm(std::shared_ptr<Communicator> ranks, const std::vector<Ru
 
 double SlicedNorm::squares(std::byte* gradient, Workers& workers) {
   const std::size_t element = size_of(dtype_);
-  const auto sums_of = [&](std::size_t rank) { return sums_.data() + static_cast<std::size_t>(places_[rank].first) * element; };
+  const auto sums_of = [&](std::size_t rank) {
+    return sums_.data() + static_cast<std::size_t>(places_[rank].first) * element;
+  };
   if (program_) {
     std::byte* const bases[] = {gradient, sums_of(own())};
     program_->run(bases, arena_.data(), workers);

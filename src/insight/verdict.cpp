@@ -12,6 +12,7 @@
 #include "insight/goal.hpp"
 #include "insight/gradient_flow.hpp"
 #include "insight/held_out.hpp"
+#include "insight/late_gain.hpp"
 #include "insight/pace.hpp"
 #include "insight/point.hpp"
 #include "insight/silent_layers.hpp"
@@ -47,7 +48,6 @@ constexpr double blow_up_margin = 0.05;  // of the first loss: a smaller rise do
 constexpr double stayed_up = 0.1;        // of the first loss: smallest fall below it that counts as coming back
 constexpr double crawling_fall = 0.5;    // a run that fell by more than this fraction of its first loss does not crawl
 constexpr double motionless_gradient = 0.5;  // the gradient kept at least this fraction of its norm
-constexpr double no_gap = 0.7;               // training over validation loss: above it, the training loss counts too
 constexpr double at_rest = 0.02;             // a run that gained more in its second half is not at rest
 constexpr double on_its_way = 0.01;          // a run that will be better than the constant falls by this fraction,
 constexpr double of_few_epochs = 0.002;      // or by this one where it has few epochs
@@ -256,65 +256,6 @@ std::optional<Finding> motionless(const Case& c) {
 
 // ---------------------------------------------------------------- still falling, the schedule ended it, converged
 
-std::string_view second_half_of(const Course& run) {
-  return run.by_steps ? "the run, by the sum of its learning rates," : "the run";
-}
-
-/// By how much the loss fell in the second half of the sum of the learning rates, relative to its value at half: the
-/// validation loss to its lowest value if that is in the last quarter, where it was measured often enough; also the
-/// training loss while both are close. Then `of` names it, unless it is the only loss.
-struct LateGain {
-  Finding finding;
-  std::string_view of = "loss";
-};
-
-LateGain late_gain(const Case& c) {
-  const Course& run = c.course;
-  const auto gain = [&](const Curve& curve, bool to_lowest) {
-    if (curve.loss.size() < 2) return 0.0;
-    const double half = curve.at_half_time();
-    const double noise = noise_of(std::span(curve.loss).subspan(curve.loss.size() / 2));
-    const double chance = curve.loss.size() > fewest_epochs ? significance * noise : 0;
-    const auto since = std::ranges::lower_bound(curve.time, curve.time.back() / 2) - curve.time.begin();
-    const auto lowest = std::min_element(curve.loss.begin() + since, curve.loss.end());
-    // a loss that was lowest long before the end is not falling any more
-    const bool is_late = 4 * (lowest - curve.loss.begin() + 1) >= 3 * std::ssize(curve.loss);
-    const double end = to_lowest && is_late ? *lowest : level_of(curve.loss, 0.85, 1);
-    const double whole = measure_of(c, half, to_lowest);
-    return whole == 0 ? 0 : (half - chance - end) / whole;
-  };
-  const bool held_out = run.validation.loss.size() >= 5;
-  const double training = gain(training_curve(run), false);
-  const double validation = held_out ? gain(run.validation, true) : 0;
-  const double now = held_out ? held_out_end(c) : 0;
-  const bool near = !held_out || now - run.last < (1 - no_gap) * measure_of(c, now, true);
-  // with few epochs, validation losses may look level by chance
-  const bool few = run.validation.loss.size() < 20;
-  const double training_counts = few || (near && training > 0.1) ? std::max(0.0, training) : 0;
-  const bool by_validation = held_out && validation >= training_counts;
-  const double value = held_out ? std::max(validation, training_counts) : training;
-  if (held_out && knows_by_heart(c)) {
-    const double part = run.last / run.validation.loss.back();
-    return {{0,
-             "",
-             {from_to(run),
-              {"training_part", part,
-               fmt::format(
-                   "The training loss is {} of the validation loss: little is left to learn from the training rows.",
-                   percent_text(part))}}}};
-  }
-  const bool only_training = !by_validation && !run.validation.loss.empty();
-  return {{value,
-           "",
-           {from_to(run),
-            {"late_gain", value,
-             fmt::format("In the second half of {} the {} loss {}.", second_half_of(run),
-                         by_validation ? "validation" : "training",
-                         value > 0 ? fmt::format("fell by at least {} of {}", percent_text(value), measure_text(c))
-                                   : "did not fall by more than its noise")}}},
-          only_training ? "training loss" : "loss"};
-}
-
 Evidence rate_evidence(double part) {
   return {"final_rate", part,
           fmt::format("The schedule ended at {} of the highest learning rate.", percent_text(part))};
@@ -322,17 +263,21 @@ Evidence rate_evidence(double part) {
 
 std::optional<Finding> schedule_ended(const Case& c) {
   if (c.course.raw.empty() || c.course.final_rate >= annealed) return std::nullopt;
-  auto [finding, loss] = late_gain(c);
-  finding.sentence = fmt::format(
-      "The schedule ended it: the {} was still falling while the schedule lowered the learning rate.", loss);
+  auto [finding, loss, lowest] = late_gain(c);
+  finding.sentence =
+      fmt::format("The schedule ended it: the {} {} while the schedule lowered the learning rate{}{}.", loss,
+                  lowest.empty() ? "was still falling" : "fell", lowest.empty() ? "" : ", though it was ", lowest);
   finding.evidence.push_back(rate_evidence(c.course.final_rate));
   return with_gradient(c.course, std::move(finding));
 }
 
 std::optional<Finding> still_falling(const Case& c) {
   if (c.course.raw.empty()) return std::nullopt;
-  auto [finding, loss] = late_gain(c);
-  finding.sentence = fmt::format("Still falling: the {} had not levelled out when the run ended.", loss);
+  auto [finding, loss, lowest] = late_gain(c);
+  finding.sentence =
+      lowest.empty()
+          ? fmt::format("Still falling: the {} had not levelled out when the run ended.", loss)
+          : fmt::format("Still falling: the {} fell in the second half of the run, though it was {}.", loss, lowest);
   return with_gradient(c.course, std::move(finding));
 }
 

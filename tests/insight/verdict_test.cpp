@@ -345,6 +345,17 @@ TEST(Verdict, AFallOfLongAgoIsNotAFall) {
   for (const Evidence& e : verdict.evidence) EXPECT_EQ(e.sentence.find("validation loss fell"), std::string::npos);
 }
 
+/// The loss of the validation rows fell in the second half and rose a little in its last part.
+TEST(Verdict, WhereAFallingLossWasLowestIsSaid) {
+  auto history = steps_of(1000, decay(20, 0.6), 0.01);
+  add_epochs(
+      history, 100, decay(20, 0.6), [](double t) { return t < 0.7 ? 1 - t : 0.3 + 0.1 * (t - 0.7); }, 0);
+  const Verdict verdict = judge(history);
+  EXPECT_EQ(verdict.kind, still_falling) << verdict.sentence;
+  EXPECT_NE(verdict.sentence.find("lowest in epoch 7"), std::string::npos) << verdict.sentence;
+  EXPECT_EQ(verdict.sentence.find("had not levelled out"), std::string::npos) << verdict.sentence;
+}
+
 /// Four epochs with little progress do not show that nothing can be learned if both losses fall in each of them.
 TEST(Verdict, FewEpochsThatAllFallAreNotCalledLearnedNothing) {
   auto history = steps_of(12, line(0.7, 0.68), 0.03);
