@@ -123,8 +123,9 @@ struct CsvOptions {
 /// Rows of a CSV file with a header, encoded: numbers standardised, a column for each level of a category, missing
 /// values filled in with the median and marked. "input" is f32 (rows, columns); "target" f32 (rows, 1) of a regression
 /// (standardised; the dataset's unit says how) and of two classes (0 or 1), i32 (rows) of more; "weight" where the
-/// options name a column. The encoding is fitted to all rows of the file. Throws UsageError for a column that does not
-/// exist, DataError, with file, line and column, for a file that is not such a table.
+/// options name a column. Rows without a target and rows of weight 0 are left out. The encoding is fitted to all rows
+/// of the file. Throws UsageError for a column that does not exist, DataError, with file, line and column, for a file
+/// that is not such a table.
 [[nodiscard]] Dataset csv(const Path& path, const CsvOptions& options);
 /// Rows of another file, read and encoded as those of `like` were: with its separator and header where its options gave
 /// them, its forms of numbers and dates, its levels, classes and scales. Levels that `like` did not have become zeros,

@@ -12,7 +12,9 @@
 
 namespace thalweg {
 
-/// The result of an objective: the loss is sum / weight over all samples of a batch.
+/// The result of an objective: the loss is sum / weight over all samples of a batch. `Trainer::fit` divides the
+/// gradient of the sum by the batch's rows times the mean weight of all rows, so that a row counts the same in whatever
+/// batch it is; a single step divides it by the batch's own weight. Where all rows weigh 1, both are the same.
 struct Loss {
   Var sum;                ///< a scalar: over the samples
   Var weight;             ///< a scalar: the number of samples, or the sum of their weights

@@ -87,11 +87,13 @@ struct Transform {
 
 /// Parameters whose names match a pattern, and how their update differs from that of the others.
 struct ParameterGroup {
-  std::string pattern;                         ///< `*` stands for any characters, `?` for one: "encoder/*"
-  double lr_factor = 1;                        ///< multiplied with the optimizer's rate
-  bool frozen = false;                         ///< not updated at all
-  std::map<std::string, double> scalars = {};  ///< replace those of the method: {{"weight_decay", 0.0}}
-  std::vector<Transform> chain = {};           ///< another method in place of the optimizer's
+  std::string pattern;   ///< `*` stands for any characters, `?` for one: "encoder/*"
+  double lr_factor = 1;  ///< multiplied with the optimizer's rate
+  bool frozen = false;   ///< not updated at all
+  /// Replace those of the method: {{"weight_decay", 0.0}}. Steps throw UsageError for a name that the method does not
+  /// ask for.
+  std::map<std::string, double> scalars = {};
+  std::vector<Transform> chain = {};  ///< another method in place of the optimizer's
 };
 
 /// Either a chain with the rate and its schedule, optionally with a method that needs more than one gradient, or a

@@ -172,7 +172,9 @@ struct FitOptions {
   std::function<void(const StepReport&)> on_step = {};
   /// Whether on_step only records its report, and does not read the trainer. Then steps on a device other than this CPU
   /// do not wait for their numbers: on_step is called up to three steps later, in order, but before the epoch ends,
-  /// before a checkpoint is written and before the run ends. Without on_step, steps do not wait either.
+  /// before a checkpoint is written and before the run ends. Without on_step, steps do not wait either. Ranks then do
+  /// not wait either for parameters that others updated: if on_step or a reader of rows throws, the trainer's state may
+  /// lack some of the last step.
   bool late_reports = false;
   std::function<void(const EpochReport&)> on_epoch = {};
   /// Called if the training ends with a NumericError, with the state at that point; the error is thrown again

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "cli/device.hpp"
 #include "cli/find_lr.hpp"
@@ -149,6 +150,11 @@ class OutOfFold {
   std::vector<std::pair<std::int64_t, std::vector<std::string>>> rows_;
 };
 
+std::string without_digits(std::string text) {
+  std::erase_if(text, [](char c) { return c >= '0' && c <= '9'; });
+  return text;
+}
+
 nlohmann::ordered_json as_json(const Metrics& metrics) {
   nlohmann::ordered_json result = nlohmann::ordered_json::object();
   for (const auto& [name, value] : metrics) result[name] = value;
@@ -164,12 +170,14 @@ int cross_validate(const LoadedConfig& loaded, std::int64_t folds, const std::fi
   std::vector<std::vector<NamedMetrics>> beaten;
   OutOfFold predictions;
   nlohmann::ordered_json each = nlohmann::ordered_json::array();
+  std::set<std::string> warned;  // folds warn of the same things, with other counts
   for (Parts& parts : loaded.source.folds(folds, loaded.config.seed)) {
     Config config = loaded.config;  // with lr = "auto" each fold finds its own rate
     if (const int signal = resolve_lr(config, loaded.source.facts(), parts, context)) return 128 + signal;
     Session session = make_session(config, loaded.source.facts(), std::move(parts), context.registry);
     for (const std::string& warning : session.parts.warnings) {
-      if (measured.empty() && !context.quiet) say("warning: {}\n", warning);  // the others are alike
+      if (!warned.insert(without_digits(warning)).second || context.quiet) continue;
+      say("warning: fold {}: {}\n", measured.size() + 1, warning);
     }
     const Evaluation evaluation = train_fold(config, session, context);
     measured.push_back(evaluation.metrics);

@@ -109,7 +109,8 @@ double times_sent(const StepNeeds& needs) { return needs.keeps_part ? 1 : 2; }
 double message_seconds(const StepNeeds& needs, const Machine& machine, std::int64_t ranks) {
   const double n = number(ranks), link = link_of(machine, ranks);
   const double sums = needs.shards > 1 ? times_sent(needs) * number(needs.gradient_bytes) : 0;
-  const double stepped = needs.own_part < 1 ? number(needs.parameter_bytes) : 0;  // each rank sends what it updated
+  const double element = number(needs.parameter_bytes) / number(std::max<std::int64_t>(1, needs.parameters));
+  const double stepped = needs.own_part < 1 ? number(needs.trained) * element : 0;  // each rank sends what it updated
   return (sums + stepped) * (n - 1) / n / link;
 }
 
@@ -161,6 +162,7 @@ RunPlan plan_of(const PlanArguments& arguments, const LoadedConfig& loaded, Mach
       evaluation_of(recipe.make_model(context.registry, parts.augmentation), recipe.make_loss(context.registry)),
       optimizer, parts.train, length, options.shard_size, options.memory, ranks, options.precision,
       here ? &kernels : nullptr);
+  if (options.layer_norms) plan.needs.keeps_part = false;
   if (plan.needs.row_table) plan.table = row_table_text(optimizer, *plan.needs.row_table);
   if (const auto* text = parts.preprocessing.text()) plan.tokens_a_row = number(text->sequence_length);
   const int threads =

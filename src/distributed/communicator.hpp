@@ -40,9 +40,9 @@ class Relay {
   virtual Messages second(int channel) = 0;
 };
 
-/// From how many numbers on ranks share an update that does little with each. With fewer, sending the results takes
-/// longer than updating all of them on every rank; in the memory of one host both take about as long with a million.
-inline constexpr std::int64_t fewest_shared = 1 << 20;
+/// From how many numbers on ranks share an update that does little with each. With fewer, waiting for the norm and for
+/// the results of the others takes longer than updating all of them on every rank.
+inline constexpr std::int64_t fewest_shared = 1 << 18;
 
 /// The ranks of a run. Every call throws DistributedError that names rank and host if another rank is gone.
 class Communicator {

@@ -17,7 +17,15 @@ Runs in_order(const Runs& part, const std::vector<ShardProgram::Needed>& order) 
     rest = difference(rest, common);
   }
   ordered.insert(ordered.end(), rest.begin(), rest.end());
-  return ordered;
+  Runs joined;
+  for (const Share run : ordered) {
+    if (!joined.empty() && joined.back().last == run.first) {
+      joined.back().last = run.last;
+    } else {
+      joined.push_back(run);
+    }
+  }
+  return joined;
 }
 
 }  // namespace

@@ -6,11 +6,35 @@ namespace thalweg {
 
 namespace {
 
-constexpr std::int64_t least_bytes = std::int64_t{1} << 20, most_buckets = 24, granularity = 16;
+constexpr std::int64_t least_bytes = std::int64_t{1} << 20, early_bytes = least_bytes / 8, most_buckets = 24,
+                       granularity = 16;
 
 std::int64_t bucket_values(std::int64_t values, DType dtype) {
   const std::int64_t least = least_bytes / static_cast<std::int64_t>(size_of(dtype));
   return (std::max(least, values / most_buckets) + granularity - 1) / granularity * granularity;
+}
+
+/// Cuts numbers, in the order in which they become final, into buckets of `each` numbers. A bucket that has enough
+/// leaves early, instead of waiting for numbers that become final `apart` instructions later.
+std::vector<Runs> cut(const std::vector<ShardProgram::Final>& order, std::int64_t each, std::int64_t enough,
+                      std::size_t apart) {
+  std::vector<Runs> buckets;
+  std::int64_t size = each;
+  std::size_t ready = 0;
+  for (const auto& [numbers, after] : order) {
+    for (std::int64_t first = numbers.first; first < numbers.last;) {
+      if (size == each || (size >= enough && after >= ready + apart)) {
+        buckets.emplace_back();
+        size = 0;
+      }
+      const std::int64_t last = std::min(numbers.last, first + each - size);
+      buckets.back().push_back({first, last});
+      size += last - first;
+      first = last;
+      ready = after;
+    }
+  }
+  return buckets;
 }
 
 /// Sorts runs from left to right and joins adjacent ones.
@@ -60,15 +84,15 @@ std::vector<std::size_t> cuts_of(const ShardProgram& program, const std::vector<
 Buckets buckets_of(const BatchPrograms& programs, std::int64_t values, DType dtype) {
   std::vector<ShardProgram::Final> finals = programs.whole->finals();
   std::ranges::stable_sort(finals, {}, &ShardProgram::Final::after);
-  Runs order;
-  for (const ShardProgram::Final& f : finals) order.push_back(f.numbers);
-  const Runs gaps = gaps_between(order, values);
-  order.insert(order.end(), gaps.begin(), gaps.end());
+  Runs written;
+  for (const ShardProgram::Final& f : finals) written.push_back(f.numbers);
+  const std::size_t instructions = programs.whole->program().instructions();
+  for (const Share gap : gaps_between(std::move(written), values)) finals.push_back({gap, instructions});
 
   Buckets buckets;
-  const std::int64_t each = bucket_values(values, dtype);
-  for (std::int64_t first = 0; first < values; first += each)
-    buckets.runs.push_back(joined(part_of(order, {first, std::min(values, first + each)})));
+  const std::int64_t enough = early_bytes / static_cast<std::int64_t>(size_of(dtype));
+  for (Runs& runs : cut(finals, bucket_values(values, dtype), enough, instructions / 16 + 1))
+    buckets.runs.push_back(joined(std::move(runs)));
   buckets.whole_cuts = cuts_of(*programs.whole, buckets.runs);
   buckets.last_cuts = programs.last == programs.whole ? buckets.whole_cuts : cuts_of(*programs.last, buckets.runs);
   return buckets;

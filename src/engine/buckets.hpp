@@ -13,8 +13,9 @@ struct Buckets {
   std::vector<std::size_t> whole_cuts, last_cuts;
 };
 
-/// Cuts a block of `values` numbers. A bucket has at least a mebibyte, and at least a 24th of the block, so that the
-/// fixed cost of a message is small; the last bucket, which cannot be hidden, has the rest.
+/// Cuts a block of `values` numbers. A bucket has a mebibyte or more, a 24th of the block, so that the fixed cost of a
+/// message is small; an eighth of a mebibyte is enough where the next numbers are final much later. The last bucket,
+/// which cannot be hidden, has the rest.
 [[nodiscard]] Buckets buckets_of(const BatchPrograms& programs, std::int64_t values, DType dtype);
 
 }  // namespace thalweg

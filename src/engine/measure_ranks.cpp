@@ -97,7 +97,8 @@ Communicator::Measured Engine::measure_ranks(const State& given, const Dataset& 
       settle();
     });
     for (std::size_t k = 0; k < size(); ++k) {
-      if (objectives_[k].shares) arrivals_->expect(k, state.parameters.mutable_raw());
+      if (!objectives_[k].shares) continue;
+      arrivals_->expect(k, state.parameters.mutable_raw());
       parameters[i] += slowest_seconds(ranks, [&] { settle(); });
     }
     // between two others, since the parameters of a step arrive in the next one

@@ -29,7 +29,8 @@ class Objectives {
 
   /// One batch: each objective whose turn it is takes a step. The report becomes the first one's, with the measured
   /// numbers of all.
-  /// With `may_lag`, parameters that other ranks updated may be missing until `settle`, or the next round.
+  /// With `may_lag`, which must be the same on all ranks, parameters that other ranks updated may be missing until
+  /// `settle`, or the next round.
   void round(State& state, const RowSelection& batch, const Clock& clock, std::int64_t shard_size,
              const RowWeights& row_weights, StepReport& report, bool may_lag = false);
   void settle() {

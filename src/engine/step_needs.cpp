@@ -56,10 +56,14 @@ std::vector<StepNeeds::Bucket> buckets_in(const ShardProgram& shard, std::int64_
   return result;
 }
 
-std::vector<StepNeeds::Bucket> arriving_in(const ShardProgram& shard, DType dtype) {
+std::vector<StepNeeds::Bucket> arriving_in(const ShardProgram& shard, const Layout& trained) {
+  Runs updated;
+  for (const ParameterEntry& entry : trained.entries) {
+    if (!entry.frozen) updated.push_back({entry.offset, entry.offset + entry.shape.size()});
+  }
   std::vector<StepNeeds::Bucket> result;
   for (const auto& [numbers, before] : shard.needed())
-    result.push_back({numbers.size() * static_cast<std::int64_t>(size_of(dtype)),
+    result.push_back({length_of(common_part({numbers}, updated)) * static_cast<std::int64_t>(size_of(trained.dtype)),
                       static_cast<double>(before) / static_cast<double>(shard.program().instructions())});
   return result;
 }
@@ -121,7 +125,7 @@ StepNeeds needs_of_step(const EvaluationFunction& function, const Optimizer& opt
   if (ranks > 1 && needs.shards > 1) needs.buckets = buckets_in(*shard, needs.shards, step.size, layout.dtype);
   if (needs.own_part < 1 && needs.shards > 1) {
     needs.keeps_part = !asks_of(optimizer).any() && std::ranges::none_of(optimizer.groups, &ParameterGroup::frozen);
-    needs.arriving = arriving_in(*shard, layout.dtype);
+    needs.arriving = arriving_in(*shard, trained);
   }
   if (update.program) needs.update = {0, update.program->operations(), update.program->bytes_moved()};
   return needs;

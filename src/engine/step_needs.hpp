@@ -30,7 +30,8 @@ struct StepNeeds {
     double ready;
   };
   std::vector<Bucket> buckets = {};  ///< in the order in which they are sent; none on one rank, or of one shard
-  bool keeps_part = false;           ///< whether a rank gets only its part of the sum of the gradients
+  bool keeps_part = false;           ///< whether a rank gets only its part of the sum of the gradients, unless norms
+                                     ///< of layers need all of it
   /// Where ranks share the update and send its results: each parameter, and the fraction of a shard's instructions
   /// before the first that reads it; in the order in which they are sent.
   std::vector<Bucket> arriving = {};

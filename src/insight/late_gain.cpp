@@ -68,17 +68,17 @@ LateGain late_gain(const Case& c) {
   const bool only_training = !by_validation && !run.validation.loss.empty();
   const std::size_t lowest = by_validation ? lowest_since_half(run.validation) : 0;
   const std::size_t epochs = run.validation.loss.size();
-  return {{value,
-           "",
-           {from_to(run),
-            {"late_gain", value,
-             fmt::format("In the second half of {} the {} loss {}.", second_half_of(run),
-                         by_validation ? "validation" : "training",
-                         value > 0 ? fmt::format("fell by at least {} of {}", percent_text(value), measure_text(c))
-                                   : "did not fall by more than its noise")}}},
-          only_training ? "training loss" : "loss",
-          by_validation && !is_late(lowest, run.validation) ? fmt::format("lowest in epoch {} of {}", lowest, epochs)
-                                                            : ""};
+  return {
+      {value,
+       "",
+       {from_to(run),
+        {"late_gain", value,
+         fmt::format("In the second half of {} the {} loss {}.", second_half_of(run),
+                     by_validation ? "validation" : "training",
+                     value > 0 ? fmt::format("fell by at least {} of {}", percent_text(value), measure_text(c))
+                               : "did not fall by more than its noise")}}},
+      only_training ? "training loss" : "loss",
+      by_validation && !is_late(lowest, run.validation) ? fmt::format("lowest in epoch {} of {}", lowest, epochs) : ""};
 }
 
 }  // namespace thalweg

@@ -80,9 +80,7 @@ std::vector<Parts> TrainingRows::folds(std::int64_t k, std::uint64_t seed) const
     const std::vector<std::int64_t> rows = rows_at(fold.held_out);
     parts.test = encode_test(parts, rows);
     parts.test_origin = origin(rows);
-    if (result.size() == 1)  // one warning: the other folds are alike
-      warn_of_repeated("test rows of the first fold", contents_of(rows), contents_of(rows_at(fold.train)),
-                       parts.warnings);
+    warn_of_repeated("test rows", contents_of(rows), contents_of(rows_at(fold.train)), parts.warnings);
   }
   return result;
 }

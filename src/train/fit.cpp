@@ -80,11 +80,12 @@ class Fit {
     start_or_resume();
     if (options_.ranks) {
       compare_replicas(*options_.ranks, state_, true);
+      objectives_.watch_layers(any_rank(options_.layer_norms));  // which needs whole gradients, from all ranks
       objectives_.begin_sharing(options_.ranks, state_);
     }
     const bool is_watched = options_.on_step && !options_.late_reports;
     is_late_ = objectives_.may_be_late() && !options_.ranks && !options_.layer_norms && !is_watched;
-    may_lag_ = options_.ranks && !options_.collect && !is_watched;
+    may_lag_ = options_.ranks && !any_rank(options_.collect || is_watched);  // all ranks send at the same time
     batches_ = Batches(RowOrder(options_, length_, rows_, position_.first_step));
     history_.steps.reserve(static_cast<std::size_t>(
         std::clamp<std::int64_t>(position_.total_steps - done(), 0, std::min(options_.reports, most_reserved))));
@@ -295,6 +296,7 @@ class Fit {
   }
 
   void take(StepReport& report) {
+    if (!options_.layer_norms) report.layer_norms.clear();
     report.total_steps += position_.first_step;
     if (std::isfinite(report.loss)) {  // it is not finite if skip_nonfinite skipped the step
       position_.epoch_loss += report.loss * report.weight;

@@ -248,6 +248,7 @@ StepCost Trainer::measure(const Dataset& batch, const FitOptions& options) {
   const State state = impl_->state_for(batch);
   impl_->objectives.plan_as(options);
   if (options.ranks) {
+    impl_->objectives.watch_layers(options.layer_norms);
     impl_->objectives.measure_ranks(options.ranks, state, batch, options.shard_size);
     return {};
   }

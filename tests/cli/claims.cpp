@@ -88,7 +88,8 @@ TEST_F(Claims, TrainingRowsAmongTestRowsAreFoundByTheirContents) {
   twice += twice.substr(twice.find('\n') + 1);
   write("twice.csv", twice);
   const Ran folds = run("train twice.csv --target y --epochs 1 --cv 4 --out f");
-  EXPECT_TRUE(has(folds.err, "test rows of the first fold: ")) << folds.err << folds.out;
+  EXPECT_TRUE(has(folds.err, "warning: fold 1: test rows: ")) << folds.err << folds.out;
+  EXPECT_FALSE(has(folds.err, "fold 2: test rows: ")) << "the same warning once\n" << folds.err;
 }
 
 TEST_F(Claims, ALossWithItsOwnClassWeightsIsTakenForAnyNumberOfClasses) {

@@ -38,6 +38,15 @@ TEST_F(Mpirun, AGradientInBucketsGivesTheBitsOfOneRank) {
   expect_the_bits_of_one("wide.toml");
 }
 
+/// Rank 0 alone looks at the parameters between steps, where ranks share the update.
+TEST_F(Mpirun, LooksOfTheFirstRankGiveTheSameBits) {
+  const std::string set = " --set model.hidden=[800,800,800] --set train.steps=5 --set train.batch_size=64 -q";
+  ASSERT_EQ(run("train run.toml --out alone" + set).code, 0);
+  const Ran ran = train(2, "run.toml --out looked --set 'insight.every=2 steps'" + set);
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  EXPECT_EQ(read("looked/model.safetensors"), read("alone/model.safetensors"));
+}
+
 TEST_F(Mpirun, ATransformerGivesTheBitsOfOneRank) {
   std::string text;
   for (int i = 0; i < 100; ++i) text += "the whale and the sea, " + std::to_string(i % 10) + " times; ";

@@ -240,5 +240,33 @@ TEST(SharedSlots, ParametersArriveBeforeAnybodyReadsThem) {
   });
 }
 
+/// Rank 0 alone writes a log, or records norms: what ranks send each other is the same then.
+TEST(SharedSlots, OneRankMayWatchSteps) {
+  const auto fit = [](FitOptions options, const std::shared_ptr<Communicator>& ranks) {
+    Trainer trainer(deep(), loss::binary_cross_entropy, optim::adam({.lr = 0.01}), 1);
+    options.ranks = ranks;
+    std::int64_t seen = 0;
+    if (!ranks || ranks->rank() == 0) {
+      options.layer_norms = !options.late_reports;
+      options.on_step = [&](const StepReport& report) {
+        ++seen;
+        EXPECT_EQ(report.layer_norms.empty(), options.late_reports);
+      };
+    }
+    const History history = trainer.fit(two_moons(120), options);
+    EXPECT_EQ(seen > 0, static_cast<bool>(options.on_step));
+    for (const StepReport& step : history.steps) EXPECT_EQ(step.layer_norms.empty(), !options.layer_norms);
+    return trainer.state();
+  };
+  for (const bool late : {false, true}) {
+    const FitOptions options{.steps = 6, .batch_size = 40, .shard_size = 10, .late_reports = late};
+    const State alone = fit(options, {});
+    LocalRanks all(2);
+    all.run([&](const std::shared_ptr<Communicator>& own) {
+      expect_same(fit(options, own), alone, fmt::format("late {}, rank {}", late, own->rank()));
+    });
+  }
+}
+
 }  // namespace
 }  // namespace thalweg
