@@ -79,12 +79,49 @@ std::vector<float> first_of(const Tensor& tensor, std::int64_t count) {
 
 }  // namespace
 
+Said Adviser::said(const State& state, const Tensor& observations, const Tensor& legal, std::int64_t count) const {
+  const NamedTensors out = net_.all(state, {{"observation", observations}, {"legal", legal}});
+  const std::int64_t actions = legal.shape()[1];
+  return {actions, first_of(out[0].second, count * actions), first_of(out[1].second, count)};
+}
+
 Said Adviser::operator()(const State& state, Positions positions) const {
   const std::int64_t count = std::ssize(positions), rows = batch_for(count);
-  const NamedTensors out =
-      net_.all(state, {{"observation", observations(positions, rows)}, {"legal", legal_actions(positions, rows)}});
-  const std::int64_t actions = positions.front()->actions();
-  return {actions, first_of(out[0].second, count * actions), first_of(out[1].second, count)};
+  return said(state, observations(positions, rows), legal_actions(positions, rows), count);
+}
+
+Said Adviser::averaged(const State& state, Positions positions,
+                       std::span<const Environment::Symmetry> symmetries) const {
+  const std::size_t count = positions.size(), images = symmetries.size() + 1;
+  const auto actions = static_cast<std::size_t>(positions.front()->actions());
+  const auto rows = batch_for(static_cast<std::int64_t>(count * images));
+  Tensor seen = observations(positions, rows), legal = legal_actions(positions, rows);
+  const auto pixels = seen.mutable_values<float>(), allowed = legal.mutable_values<float>();
+  const auto size = pixels.size() / static_cast<std::size_t>(rows);
+  for (std::size_t image = 1; image < images; ++image) {
+    const Environment::Symmetry& look = symmetries[image - 1];
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::size_t to = image * count + i;
+      for (std::size_t k = 0; k < size; ++k)
+        pixels[to * size + k] = pixels[i * size + static_cast<std::size_t>(look.from[k])];
+      for (std::size_t a = 0; a < actions; ++a)
+        allowed[to * actions + a] = allowed[i * actions + static_cast<std::size_t>(look.actions[a])];
+    }
+  }
+  const Said all = said(state, seen, legal, static_cast<std::int64_t>(count * images));
+  Said mean{all.actions, std::vector<float>(count * actions), std::vector<float>(count)};
+  const auto part = 1 / static_cast<float>(images);
+  for (std::size_t image = 0; image < images; ++image) {
+    for (std::size_t i = 0; i < count; ++i) {
+      const auto own = all.of(image * count + i);
+      for (std::size_t a = 0; a < actions; ++a) {
+        const std::size_t at = image == 0 ? a : static_cast<std::size_t>(symmetries[image - 1].actions[a]);
+        mean.log_probabilities[i * actions + at] += part * own[a];
+      }
+      mean.values[i] += part * all.values[image * count + i];
+    }
+  }
+  return mean;
 }
 
 std::int64_t most_probable(std::span<const float> log_probabilities, const Environment& at) {

@@ -36,9 +36,25 @@ Tree::Tree(const Environment& root, const SearchOptions& options, std::optional<
   for (std::size_t i = 0; key && i < noise_.size(); ++i) noise_[i] = -std::log(-std::log1p(-random_unit(*key, i)));
 }
 
-/// Makes the positions that follow a position. A position that ends the game has a known outcome, which may make the
-/// outcome of the position before it known too.
+namespace {
+
+/// Whether the player whose turn it is can win with the next action.
+bool wins_at_once(const Environment& at) {
+  for (std::int64_t action = 0; action < at.actions(); ++action) {
+    if (!at.legal(action)) continue;
+    const std::unique_ptr<Environment> after = at.copy();
+    after->step(action);
+    if (after->over() && after->outcome(at.player()) == 1) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+/// Makes the positions that follow a position. A position that ends the game has a known outcome, and so has one in
+/// which the other player wins with the next action. They may make the outcome of the position before them known too.
 void Tree::open(std::size_t at) {
+  constexpr std::int64_t few_actions = 32;  // a look two actions ahead takes their number squared
   const Environment& position = *nodes_[at].position;
   const std::size_t first = nodes_.size();
   for (std::int64_t action = 0; action < position.actions(); ++action) {
@@ -50,6 +66,8 @@ void Tree::open(std::size_t at) {
       if (!(std::abs(*child.exact) <= 1))
         fail<UsageError>("[self_play] a game of {} came to {}. Wanted: an outcome in [-1, 1], where 1 is a game won",
                          position.name(), *child.exact);
+    } else if (position.actions() <= few_actions && wins_at_once(*child.position)) {
+      child.exact = child.position->player() == position.player() ? 1 : -1;
     }
     nodes_.push_back(std::move(child));
   }
@@ -151,6 +169,18 @@ std::size_t Tree::choice_below(std::size_t at) {
   return nodes_[at].first_child + best;
 }
 
+/// The action to take if all others are known to lose.
+std::optional<std::size_t> Tree::only_choice(std::size_t at) const {
+  std::optional<std::size_t> only;
+  for (std::size_t i = 0; i < nodes_[at].children; ++i) {
+    const std::size_t child = nodes_[at].first_child + i;
+    if (nodes_[child].exact == -1) continue;
+    if (only) return std::nullopt;
+    only = child;
+  }
+  return only;
+}
+
 const Environment* Tree::descend() {
   std::size_t at = next_ == 0 ? 0 : root_choice();
   ++next_;
@@ -159,6 +189,10 @@ const Environment* Tree::descend() {
     if (nodes_[at].exact) {
       back_up(at, *nodes_[at].exact);
       return nullptr;
+    }
+    if (const std::optional<std::size_t> only = only_choice(at)) {
+      at = *only;
+      continue;
     }
     if (!nodes_[at].said) break;
     at = choice_below(at);
@@ -190,9 +224,10 @@ std::int64_t Tree::best() const {
   score(0, scores);
   const auto children = children_of(0);
   std::size_t best = children.size();
+  const bool by_visits = !solved() || *nodes_.front().exact == -1;  // a loss that took long to find may not be found
   const auto is_better = [&](std::size_t i) {
     if (best == children.size()) return true;
-    if (!solved() && children[i].visits != children[best].visits) return children[i].visits > children[best].visits;
+    if (by_visits && children[i].visits != children[best].visits) return children[i].visits > children[best].visits;
     return scores[i] + noise_[i] > scores[best] + noise_[best];
   };
   for (std::size_t i = 0; i < children.size(); ++i) {
@@ -241,7 +276,8 @@ const Evaluations::Known* Evaluations::find(const Environment& position) const {
 void Evaluations::ask(Positions positions) {
   constexpr std::size_t most = 200'000;  // positions: a few hundred megabytes of boards
   if (known_.size() > most) known_.clear();
-  const Said said = (*adviser_)(state_, positions);
+  const Said said = symmetries_.empty() ? (*adviser_)(state_, positions)
+                                        : adviser_->averaged(state_, positions, symmetries_);
   for (std::size_t i = 0; i < positions.size(); ++i) {
     const auto own = said.of(i);
     known_[key_of(*positions[i])] = {{own.begin(), own.end()}, said.values[i]};
@@ -284,8 +320,9 @@ void search(std::span<Tree> trees, Evaluations& net, const Stop& stop) {
   }
 }
 
-Side searching(const Adviser& adviser, State state, SearchOptions options) {
-  const auto net = std::make_shared<Evaluations>(adviser, std::move(state));
+Side searching(const Adviser& adviser, State state, SearchOptions options,
+               std::vector<Environment::Symmetry> symmetries) {
+  const auto net = std::make_shared<Evaluations>(adviser, std::move(state), std::move(symmetries));
   return [net, options](Positions positions, std::span<const std::int64_t>) {
     std::vector<Tree> trees;
     for (const Environment* position : positions) trees.emplace_back(*position, options);

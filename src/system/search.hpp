@@ -26,8 +26,10 @@ struct SearchOptions {
 /// without visits, Q is a mean of the net's value and the values of the visited actions. At the root sequential halving
 /// keeps the highest scores; below it, visits follow the softmax of the scores.
 ///
-/// If the rules decide a position, by a move that ends the game or by the known outcomes of the positions after it, its
-/// outcome replaces the values, and the net is not evaluated (Winands et al. 2008). Outcomes are in [-1, 1].
+/// If the rules decide a position, by a move that ends the game, by a winning reply to it or by the known outcomes of the
+/// positions after it, its outcome replaces the values, and the net is not evaluated (Winands et al. 2008). Nor is it
+/// where all moves but one are known to lose: the position after that move is evaluated in its place. Outcomes are in
+/// [-1, 1].
 class Tree {
  public:
   /// With a key, Gumbel noise is added to the scores at the root, so that the best action is drawn at random.
@@ -75,6 +77,7 @@ class Tree {
   void score(std::size_t at, std::vector<double>& scores) const;
   [[nodiscard]] std::size_t root_choice();
   [[nodiscard]] std::size_t choice_below(std::size_t at);
+  [[nodiscard]] std::optional<std::size_t> only_choice(std::size_t at) const;
   [[nodiscard]] bool is_worse(const Node& child) const;
 
   std::vector<Node> nodes_;  // the root first; the children of a node are adjacent
@@ -89,7 +92,9 @@ class Tree {
 /// A net with fixed parameters that caches its outputs, because games share positions, mainly the first ones.
 class Evaluations {
  public:
-  Evaluations(const Adviser& adviser, State state) : adviser_(&adviser), state_(std::move(state)) {}
+  /// With symmetries, the outputs are means over a position and its images.
+  Evaluations(const Adviser& adviser, State state, std::vector<Environment::Symmetry> symmetries = {})
+      : adviser_(&adviser), state_(std::move(state)), symmetries_(std::move(symmetries)) {}
   struct Known {
     std::vector<float> log_probabilities = {};
     float value = 0;
@@ -102,6 +107,7 @@ class Evaluations {
  private:
   const Adviser* adviser_;
   State state_;
+  std::vector<Environment::Symmetry> symmetries_;
   std::unordered_map<std::string, Known> known_;
 };
 
@@ -111,8 +117,9 @@ void search(std::span<Tree> trees, Evaluations& net, const Stop& stop = {});
 /// Chooses the actions of a side at several unfinished positions at once. `number` has the number of each game.
 using Side = std::function<std::vector<std::int64_t>(Positions, std::span<const std::int64_t> number)>;
 
-/// The best action of a search without noise. The adviser must outlive it.
-[[nodiscard]] Side searching(const Adviser& adviser, State state, SearchOptions options);
+/// The best action of a search without noise. The adviser must outlive it. With symmetries, as in Evaluations.
+[[nodiscard]] Side searching(const Adviser& adviser, State state, SearchOptions options,
+                             std::vector<Environment::Symmetry> symmetries = {});
 
 /// The most visited action of plain tree search: UCB1, where each visit is a random game to the end (Kocsis and
 /// Szepesvari 2006), with c = sqrt 2 for values in [0, 1].

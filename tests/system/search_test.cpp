@@ -159,6 +159,59 @@ TEST(Search, KnowsOutcomesThatTheRulesDecide) {
   EXPECT_GT(all, 120);
 }
 
+/// A player with three stones in a row and both ends free cannot be stopped.
+TEST(Search, KnowsThatALossIsTwoMovesAhead) {
+  const Ignorant net;
+  Evaluations memory(net.adviser, net.state);
+  const auto lost = game_of("connect_four", {2, 6, 3, 6, 4}), must_block = game_of("connect_four", {2, 6, 3});
+  Tree trees[] = {Tree(*lost, {.simulations = 7}), Tree(*must_block, {.simulations = 200})};
+  EXPECT_EQ(trees[0].descend(), nullptr);
+  EXPECT_TRUE(trees[0].solved());
+  EXPECT_EQ(trees[0].value(), -1);
+  search(trees, memory);
+  EXPECT_TRUE(trees[1].best() == 1 || trees[1].best() == 4) << trees[1].best();
+}
+
+TEST(Search, EvaluatesThePositionAfterTheOnlyMove) {
+  const auto forced = game_of("connect_four", {3, 0, 3, 0, 3}), after = game_of("connect_four", {3, 0, 3, 0, 3, 3});
+  Tree tree(*forced, {.simulations = 7});
+  const Environment* const leaf = tree.descend();
+  ASSERT_TRUE(leaf);
+  EXPECT_EQ(key_of(*leaf), key_of(*after));
+  const std::vector<float> equal(7, -std::log(7.f));
+  tree.expand(equal, 0.5);
+  EXPECT_EQ(tree.best(), 3);
+  EXPECT_EQ(tree.value(), -0.5);
+  EXPECT_EQ(tree.policy()[3], 1);
+}
+
+/// What a net says of a position and of its mirror image is the same once both are averaged.
+TEST(Search, AveragesOverSymmetries) {
+  const Adviser adviser(weighing, 1);
+  Dataset rows;
+  rows.set("observation", zeros({1, 3, 3, 2}));
+  rows.set("legal", ones({1, 9}));
+  const State state = untrained(
+      [](const Scope& s, const Batch& b) { return Loss::of_samples(sum(weighing(s, b)[0].second, -1)); }, rows, 1);
+  const auto one = game_of("tic_tac_toe", {0, 4, 5}), image = game_of("tic_tac_toe", {2, 4, 3});
+  const Environment* const both[] = {one.get(), image.get()};
+  std::vector<Environment::Symmetry> mirror;
+  for (const Environment::Symmetry& look : one->symmetries()) {
+    if (look.actions == std::vector<std::int64_t>{2, 1, 0, 5, 4, 3, 8, 7, 6}) mirror = {look};
+  }
+  ASSERT_EQ(mirror.size(), 1u);
+  const Said plain = adviser(state, both), mean = adviser.averaged(state, both, mirror);
+  EXPECT_NE(plain.values[0], plain.values[1]);
+  EXPECT_NEAR(mean.values[0], (plain.values[0] + plain.values[1]) / 2, 1e-6);
+  EXPECT_NEAR(mean.values[1], mean.values[0], 1e-6);
+  for (std::size_t a = 0; a < 9; ++a) {
+    const auto there = static_cast<std::size_t>(mirror[0].actions[a]);
+    if (!one->legal(static_cast<std::int64_t>(a))) continue;
+    EXPECT_NEAR(mean.of(0)[a], (plain.of(0)[a] + plain.of(1)[there]) / 2, 1e-6) << a;
+    EXPECT_NEAR(mean.of(1)[there], mean.of(0)[a], 1e-6) << a;
+  }
+}
+
 TEST(Search, EndsWhenItIsStopped) {
   const Ignorant net;
   Evaluations memory(net.adviser, net.state);

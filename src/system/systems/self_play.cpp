@@ -138,7 +138,7 @@ class Player {
   [[nodiscard]] Side side(const State& state) const {
     SearchOptions options = search_options();
     if (o_.play_simulations > 0) options.simulations = o_.play_simulations;
-    return acting::searching(adviser_, state, options);
+    return acting::searching(adviser_, state, options, symmetries_);
   }
 
   [[nodiscard]] Collection collect(const State& state, const CollectRequest& request) const;
