@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -20,6 +21,7 @@ struct Prediction {
   /// `classes()`.
   double value = 0;
   std::vector<float> probabilities = {};  ///< or scores (LossFunction), one per class; empty in a regression
+  std::optional<double> deviation = {};   ///< the standard deviation of the value, for a loss that predicts it: gaussian
 };
 
 struct GenerateOptions {
@@ -54,7 +56,8 @@ class Model {
   [[nodiscard]] Prediction predict_cells(std::span<const std::string_view> cells,
                                          std::span<std::int64_t> unknown = {}) const;
   /// Many rows, (rows, features) or (rows, ...) of images: values (rows, 1), which are f64 where they are in the units
-  /// of a table's target, or probabilities (rows, classes), or scores.
+  /// of a table's target, or values and their standard deviations (rows, 2) for a loss that predicts both, or
+  /// probabilities (rows, classes), or scores.
   [[nodiscard]] Tensor predict(const Tensor& rows) const;
   /// Many rows in the form that the model's graph reads: encoded (for a table), or as stored (for images).
   [[nodiscard]] Tensor predict_encoded(const Tensor& input) const;

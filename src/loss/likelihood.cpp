@@ -1,6 +1,7 @@
 #include "loss/likelihood.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <numbers>
 
 #include "loss/row.hpp"
@@ -65,10 +66,15 @@ Var gaussian_slope(const Scope& s, const Var& p, const OptionMap& options) {
   return concat({of_mean, where(variance > least, 0.5 * (1 - square(e)), 0)}, -1);
 }
 
+Var gaussian_deviation(const Var& output, const OptionMap& options) {
+  const double least = options_from<GaussianOptions>(options, "gaussian").min_variance;
+  return exp(0.5 * maximum(slice(output, 1, 2, -1), std::log(least)));
+}
+
 constexpr Likelihood rows[] = {
     {"binary_cross_entropy", "1 with probability sigmoid(z), else 0", false, binary_slope},
     {"cross_entropy", "a class by softmax(logits)", true, class_slope},
-    {"gaussian", "a number by N(m, e^s)", true, gaussian_slope},
+    {"gaussian", "a number by N(m, e^s)", true, gaussian_slope, gaussian_deviation},
     {"kl_divergence", "a class by softmax(logits)", true, class_slope},
     {"log_cosh", "a number by the density 1 / (pi cosh(y - p))", false, log_cosh_slope},
     {"mae", "a number by the density e^-|y - p| / 2", false, absolute_slope},

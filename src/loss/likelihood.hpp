@@ -19,6 +19,8 @@ struct Likelihood {
   /// and the output suffices, y itself is not computed: beside a large output it would lose the digits of the
   /// difference.
   Var (*drawn_slope)(const Scope& s, const Var& output, const OptionMap& options);
+  /// The standard deviation of y, in the shape of the prediction; null where the output does not give it beside a mean.
+  Var (*deviation)(const Var& output, const OptionMap& options) = nullptr;
 };
 
 /// All of them, in the order of their names.

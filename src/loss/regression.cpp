@@ -141,7 +141,8 @@ std::vector<LossRow> regression_losses() {
       row(make_gaussian, {.name = "gaussian",
                           .summary = "negative log likelihood with a predicted variance",
                           .formula = "(s + (y - m)^2 / e^s) / 2, with p = (m, s)",
-                          .when = "numbers whose noise differs from sample to sample",
+                          .when = "numbers whose noise differs from sample to sample; thalweg predict writes each "
+                                  "prediction's standard deviation too",
                           .source = "Nix and Weigend 1994; PyTorch GaussianNLLLoss"}),
   };
 }

@@ -11,9 +11,11 @@
 #include "core/escape.hpp"
 #include "core/mirrored.hpp"
 #include "engine/evaluate.hpp"
+#include "loss/likelihood.hpp"
 #include "run/model_parts.hpp"
 #include "run/other_kind.hpp"
 #include "run/run.hpp"
+#include "thalweg/ops.hpp"
 #include "train/evaluation.hpp"
 
 namespace thalweg {
@@ -70,7 +72,11 @@ State state_of(const TracedObjective& traced, const TensorsByName& tensors) {
 }
 
 void plan_blocks(Model::Parts& parts, const TracedObjective& traced) {
-  const Var y = traced.result.prediction;
+  Var y = traced.result.prediction;
+  const loss::Likelihood* const likelihood = loss::likelihood_of(parts.loss->name());
+  parts.has_deviation = likelihood && likelihood->deviation;
+  if (parts.has_deviation)
+    y = concat({y, likelihood->deviation(traced.result.output, parts.loss->options())}, -1);
   parts.outputs = y.size() / Model::Parts::block_rows;
   parts.forward.emplace(*traced.graph, traced.columns, traced.parameters, *parts.state.layout,
                         std::vector<ForwardProgram::Output>{{y}}, traced.random, parts.device);
@@ -171,10 +177,14 @@ Tensor both_classes(std::span<const float> raw) {
 }
 
 /// Converts to the unit of the target, in f64, because values such as a date in seconds need more digits than f32 has.
-Tensor in_units(std::span<const float> raw, const Shape& shape, const data::Affine& unit) {
+/// With deviations, each second number is one, to which the target's shift does not apply.
+Tensor in_units(std::span<const float> raw, const Shape& shape, const data::Affine& unit, bool deviations) {
   Tensor result(shape, f64);
-  std::ranges::transform(raw, result.mutable_values<double>().begin(),
-                         [&](float y) { return unit.inverse(static_cast<double>(y)); });
+  const auto out = result.mutable_values<double>();
+  for (std::size_t i = 0; i < raw.size(); ++i) {
+    const auto y = static_cast<double>(raw[i]);
+    out[i] = deviations && i % 2 == 1 ? y / unit.scale : unit.inverse(y);
+  }
   return result;
 }
 
@@ -200,13 +210,14 @@ Tensor Model::predict_encoded(const Tensor& input) const {
   const bool as_it_is = own == data::Affine{} && parts_->recipe.unit == data::Affine{};
   if (preprocessing.task() != data::Task::regression || as_it_is) return Tensor::from(raw, {rows, outputs});
   const data::Affine& unit = table ? own : parts_->recipe.unit;
-  return in_units(raw, {rows, outputs}, unit);
+  return in_units(raw, {rows, outputs}, unit, parts_->has_deviation);
 }
 
 namespace {
 
-Prediction prediction_of(const Tensor& row, bool regression) {
-  if (regression) return {.value = row.at(0)};
+Prediction prediction_of(const Tensor& row, const Model::Parts& parts) {
+  if (parts.recipe.preprocessing.task() == data::Task::regression)
+    return {.value = row.at(0), .deviation = parts.has_deviation ? std::optional(row.at(1)) : std::nullopt};
   const auto values = row.values<float>();
   const auto likeliest = std::ranges::max_element(values) - values.begin();
   return {.value = static_cast<double>(likeliest), .probabilities = {values.begin(), values.end()}};
@@ -219,7 +230,7 @@ Prediction Model::predict_cells(std::span<const std::string_view> cells, std::sp
   if (!table) fail<UsageError>("[model] only a model of a table has cells to predict from");
   Tensor input({1, table->width()});
   table->encode_row(cells, input.mutable_values<float>(), unknown);
-  return prediction_of(predict_encoded(input), table->schema().task == data::Task::regression);
+  return prediction_of(predict_encoded(input), *parts_);
 }
 
 Prediction Model::predict_row(std::span<const float> row) const {
@@ -229,14 +240,13 @@ Prediction Model::predict_row(std::span<const float> row) const {
     }
     Tensor encoded({1, table->width()});
     table->encode_numbers(row, encoded.mutable_values<float>());
-    return prediction_of(predict_encoded(encoded), table->schema().task == data::Task::regression);
+    return prediction_of(predict_encoded(encoded), *parts_);
   }
   const Signature input = parts_->recipe.input();
   const Tensor image = Tensor::from(row, input.shape).to(input.dtype);
   Shape batch{1};
   for (const std::int64_t size : input.shape) batch.push_back(size);
-  return prediction_of(predict_encoded(image.reshape(batch)),
-                       parts_->recipe.preprocessing.task() == data::Task::regression);
+  return prediction_of(predict_encoded(image.reshape(batch)), *parts_);
 }
 
 Tensor Model::predict(const Tensor& rows) const {

@@ -22,7 +22,8 @@ struct Model::Parts {
   /// Every row is computed by a program for exactly this many rows, so that its bits do not depend on the other rows.
   static constexpr std::int64_t block_rows = 16;
   std::optional<ForwardProgram> forward = {};
-  std::int64_t outputs = 1;  ///< of the program, per row
+  std::int64_t outputs = 1;    ///< of the program, per row
+  bool has_deviation = false;  ///< whether each value is followed by its standard deviation
   mutable BlockPool arenas = {};
   Device& device = chosen_device();  ///< of the program
   mutable BlockPool there{device.far()};

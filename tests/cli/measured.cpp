@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "command.hpp"
+#include "thalweg/model.hpp"
 
 namespace thalweg::testing {
 namespace {
@@ -262,6 +263,30 @@ TEST_F(MeasuredRows, LargeCountsAreLearnedAndTheirConstantIsTheMean) {
   EXPECT_NEAR(one, std::exp(5.5), 0.05 * std::exp(5.5));
   // a Gaussian loss has two outputs, and a constant baseline too
   EXPECT_TRUE(has(run("train t.csv --target n --task regression --loss gaussian --epochs 3").out, "(constant: "));
+}
+
+/// The noise of n is 20 where x is below 0, and 200 elsewhere.
+TEST_F(MeasuredRows, AGaussianPredictsAStandardDeviationInTheUnitOfTheTarget) {
+  std::string text = "x,n\n";
+  for (int i = 0; i < 2000; ++i) {
+    const double x = (i * 37 % 2000 - 1000) / 500.0, sign = i % 2 == 0 ? 1 : -1;
+    text += fmt::format("{},{}\n", x, 5000 + 100 * x + sign * (x < 0 ? 20 : 200));
+  }
+  write("t.csv", text);
+  ASSERT_EQ(run("train t.csv --target n --loss gaussian --model mlp --epochs 60 --lr 0.01 --quiet").code, 0);
+  write("new.csv", "x\n-1\n1\n");
+  const Ran csv = run("predict runs/t --data new.csv");
+  double low = 0, low_deviation = 0, high = 0, high_deviation = 0;
+  ASSERT_EQ(std::sscanf(csv.out.c_str(), "n,deviation\n%lf,%lf\n%lf,%lf", &low, &low_deviation, &high, &high_deviation), 4)
+      << csv.out;
+  EXPECT_NEAR(low, 4900, 15);
+  EXPECT_NEAR(low_deviation, 20, 8);
+  EXPECT_NEAR(high, 5100, 60);
+  EXPECT_NEAR(high_deviation, 200, 40);
+  EXPECT_TRUE(has(run("predict runs/t --data new.csv --json").out, R"("deviation":)"));
+  const Prediction one = Model::load(path("runs/t")).predict_row(std::vector<float>{1});
+  EXPECT_EQ(one.value, high);
+  EXPECT_EQ(one.deviation, high_deviation);
 }
 
 TEST_F(MeasuredRows, TheCurveOfALossBelowZeroIsJudgedByItsDistanceFromTheConstant) {

@@ -72,8 +72,8 @@ using Cells = std::vector<std::string>;
 /// The names and the number of the classes.
 enum class Knows { probability, score };
 
-/// Writes predictions: one number per row, or the class and then the probability or score of each class. Kept columns
-/// come first.
+/// Writes predictions: the number, and its standard deviation if the loss predicts that; or the class, and then the
+/// probability or score of each class. Kept columns come first.
 class Writer {
  public:
   /// `target` is the name of the predicted number or class.
@@ -95,6 +95,7 @@ class Writer {
     if (json_) return;
     Cells names = kept_;
     names.push_back(target_);
+    if (regression_ && outputs == 2) names.push_back(unused(deviation));
     for (std::int64_t c = 0; !regression_ && c < outputs; ++c)
       names.push_back(unused(fmt::format(fmt::runtime(column_), class_name(c))));
     line(names);
@@ -139,6 +140,7 @@ class Writer {
     for (std::size_t i = 0; i < kept.size(); ++i) object[kept_[i]] = kept[i];
     if (regression_) {
       object[target_] = row.at(0);
+      if (row.size() == 2) object[unused(deviation)] = row.at(1);
     } else {
       object[target_] = likeliest(row);
       for (std::int64_t c = 0; c < row.size(); ++c)
@@ -150,6 +152,8 @@ class Writer {
   static void line(const Cells& cells) {
     emit(data::csv_line(std::vector<std::string_view>(cells.begin(), cells.end())));
   }
+
+  static constexpr const char* deviation = "deviation";
 
   std::vector<std::string> classes_;
   std::string target_;
@@ -239,7 +243,7 @@ void predict_table(const Model& model, data::CsvReader& reader, const std::strin
   Writer writer(fitted.schema().target, regression, model.classes(), std::move(names), context.json,
                 known_by(*model.parts().loss));
   std::vector<Cells> kept;
-  writer.header(regression ? 1 : static_cast<std::int64_t>(model.classes().size()));
+  writer.header(regression ? model.parts().outputs : static_cast<std::int64_t>(model.classes().size()));
   const auto hand_on = [&] {
     writer.rows(model.predict_encoded(encoder.take()), kept);
     kept.clear();
