@@ -116,6 +116,50 @@ OpenedRun stopped_on(const EvaluateArguments& arguments, const Context& context,
   return open_stopped(arguments.run, recipe, given.data, context.registry, warnings, arguments.threads);
 }
 
+nlohmann::ordered_json json_of(const Metrics& metrics) {
+  nlohmann::ordered_json result;
+  for (const auto& [name, value] : metrics) result[name] = value;
+  return result;
+}
+
+/// What the figures of a system are measured on.
+struct Sitting {
+  bool own_rows;  ///< the system makes its rows itself
+  std::string name;
+  const Dataset &test, &train;
+  const Dataset* validation;
+};
+
+/// Prints the figures of a system with this state. `note` is added to what they were measured on.
+int show_figures(const EvaluateArguments& arguments, const Context& context, const System& system, const State& state,
+                 const data::Preprocessing& preprocessing, const Sitting& on, std::uint64_t seed,
+                 const std::string& note = "") {
+  const SystemFigures figures = system.evaluate(
+      state, {.train = on.train, .test = on.test, .name = on.name, .seed = seed, .validation = on.validation});
+  const fs::path folder = fs::path(arguments.run) / "evaluation";
+  std::vector<std::string> files;
+  for (const auto& [name, medium] : figures.media) {
+    fs::create_directories(folder);
+    files.push_back((folder / (std::to_string(files.size() + 1) + medium.extension())).string());
+    write_atomically(files.back(), medium.bytes);
+    if (!context.json) emit("{:<12}{}: {}\n", "shown", shown(name), shown(files.back()));
+  }
+  if (!context.json) {
+    const std::string measured =
+        figures.on.empty() ? metrics_note(on.test.rows(), Recipe{{}, {}, 1, preprocessing}, false) : figures.on;
+    print_metrics(on.name, figures.metrics, note.empty() ? measured : measured + "; " + note, figures.baselines);
+    return 0;
+  }
+  nlohmann::ordered_json result{{"data", on.name}, {"rows", on.test.rows()}};
+  if (on.own_rows) result = {{"on", figures.on}};
+  if (!note.empty()) result["note"] = note;
+  result.update(json_of(figures.metrics));
+  for (const auto& [name, metrics] : figures.baselines) result["baselines"][name] = json_of(metrics);
+  result["shown"] = files;
+  emit_line_of(result);
+  return 0;
+}
+
 /// Measures a stopped run on the given data, or else on its test data or its held-out rows.
 int evaluate_stopped(const EvaluateArguments& arguments, const Context& context) {
   std::vector<std::string> warnings;
@@ -129,11 +173,20 @@ int evaluate_stopped(const EvaluateArguments& arguments, const Context& context)
   Session& session = opened.session;
   if (name.empty()) name = session.parts.test ? "test" : "validation";
   const std::optional<Dataset>& data = session.parts.test ? session.parts.test : session.parts.validation;
+  const std::int64_t step = session.trainer.state().step;
+  if (session.system && session.system->evaluate && is_own(arguments)) {
+    const bool own_rows = session.system->own_rows.has_value();
+    if (own_rows) name = "evaluation";
+    const Sitting sitting{own_rows, name, data ? *data : Dataset{}, session.parts.train,
+                          session.parts.validation ? &*session.parts.validation : nullptr};
+    const auto note = fmt::format("the run is at step {} of {}", with_commas(step), with_commas(opened.total_steps));
+    return show_figures(arguments, context, *session.system, session.trainer.state(), session.parts.preprocessing,
+                        sitting, seed_in(read_toml(opened.folder / "config.toml"), 1), note);
+  }
   if (session.system && session.system->own_rows)
     fail<UsageError>("[evaluate] {} has not finished. Hint: {}", arguments.run, way_on(arguments.run));
   if (!data) fail<UsageError>("[evaluate] {} has no test data and holds nothing out", arguments.run);
   const Evaluation evaluation = session.trainer.evaluate(*data, opened.average);
-  const std::int64_t step = session.trainer.state().step;
   if (!context.json) {
     print_metrics(name, evaluation.metrics,
                   fmt::format("{}; the run is at step {} of {}{}",
@@ -171,12 +224,6 @@ Measured measured_data(const EvaluateArguments& arguments, const data::Preproces
   return measured;
 }
 
-nlohmann::ordered_json json_of(const Metrics& metrics) {
-  nlohmann::ordered_json result;
-  for (const auto& [name, value] : metrics) result[name] = value;
-  return result;
-}
-
 /// The training data of a system, to which its baselines are fitted, and the test rows of the run or the given ones.
 int run_system(const EvaluateArguments& arguments, const Context& context) {
   const TrainedSystem trained = load_system(arguments.run, context.registry);
@@ -196,35 +243,9 @@ int run_system(const EvaluateArguments& arguments, const Context& context) {
   const std::uint64_t seed = seed_in(tree, 1);
   const Parts parts =
       own_rows ? Parts{trained.preprocessing, {}} : DataSource(read_data_options(tree, arguments.run)).parts(seed);
-  const SystemFigures figures =
-      trained.system.evaluate(trained.state, {.train = parts.train,
-                                              .test = measured.data,
-                                              .name = measured.name,
-                                              .seed = seed,
-                                              .validation = parts.validation ? &*parts.validation : nullptr});
-  const fs::path folder = fs::path(arguments.run) / "evaluation";
-  std::vector<std::string> files;
-  for (const auto& [name, medium] : figures.media) {
-    fs::create_directories(folder);
-    files.push_back((folder / (std::to_string(files.size() + 1) + medium.extension())).string());
-    write_atomically(files.back(), medium.bytes);
-    if (!context.json) emit("{:<12}{}: {}\n", "shown", shown(name), shown(files.back()));
-  }
-  if (!context.json) {
-    print_metrics(measured.name, figures.metrics,
-                  figures.on.empty()
-                      ? metrics_note(measured.data.rows(), Recipe{{}, {}, 1, trained.preprocessing}, false)
-                      : figures.on,
-                  figures.baselines);
-    return 0;
-  }
-  nlohmann::ordered_json result{{"data", measured.name}, {"rows", measured.data.rows()}};
-  if (own_rows) result = {{"on", figures.on}};
-  result.update(json_of(figures.metrics));
-  for (const auto& [name, metrics] : figures.baselines) result["baselines"][name] = json_of(metrics);
-  result["shown"] = files;
-  emit_line_of(result);
-  return 0;
+  const Sitting sitting{own_rows, measured.name, measured.data, parts.train,
+                        parts.validation ? &*parts.validation : nullptr};
+  return show_figures(arguments, context, trained.system, trained.state, trained.preprocessing, sitting, seed);
 }
 
 int run(const EvaluateArguments& arguments, const Context& context) {
