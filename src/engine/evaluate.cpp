@@ -8,6 +8,7 @@
 #include "data/read_ahead.hpp"
 #include "engine/check_state.hpp"
 #include "graph/graph.hpp"
+#include "kernels/rows.hpp"
 
 namespace thalweg {
 
@@ -178,8 +179,14 @@ void Evaluator::add(LossSum& total, const State& state, const Part& part, std::i
       return;
     }
     const auto memory = pool.take(pass.program->memory_bytes());
-    pass.program->run(columns, state.parameters, outputs, memory.data(), workers,
-                      {.seed = state.seed, .begin = part.begin + i * size});
+    const std::int64_t begin = part.begin + i * size;
+    try {
+      pass.program->run(columns, state.parameters, outputs, memory.data(), workers,
+                        {.seed = state.seed, .begin = begin});
+    } catch (const IndexError& error) {
+      if (error.places % pass.rows != 0) throw;
+      throw error.in_row(begin + error.place / (error.places / pass.rows), "evaluated rows");
+    }
   };
   if (far_) {  // one after another, as the device runs them
     for (std::int64_t i = 0; i < shards; ++i) run(i);

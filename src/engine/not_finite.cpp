@@ -29,14 +29,15 @@ std::optional<std::string> problem_of_columns(const State& state, const RowSelec
   for (const auto& [name, values] : batch.data.columns()) {
     if (!is_float(values.dtype())) continue;
     for (std::int64_t i = begin; i < begin + count; ++i) {
-      const std::int64_t row = batch.rows.empty() ? i - batch.first : batch.rows[static_cast<std::size_t>(i)];
+      const bool is_listed = !batch.rows.empty();
+      const std::int64_t row = is_listed ? batch.rows[static_cast<std::size_t>(i)] : i - batch.first;
       const Tensor own = values.rows(row, row + 1);
       for (std::int64_t k = 0; k < own.size(); ++k) {
         if (std::isfinite(own.at(k))) continue;
         return fmt::format(
-            "[train] step {}: the column '{}' has a value that is not finite ({}) in row {} of the data. Hint: clean "
+            "[train] step {}: the column '{}' has a value that is not finite ({}) in row {} of the {}. Hint: clean "
             "the data.",
-            state.step + 1, name, own.at(k), row);
+            state.step + 1, name, own.at(k), is_listed ? batch.number(i) : i, is_listed ? "data" : "batch");
       }
     }
   }

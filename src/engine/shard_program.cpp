@@ -31,11 +31,11 @@ bool fits_a_cache(const Graph& graph) {
 
 /// Names the row of the data (of the batch, where the batch is all of the data), where the op has the same number of
 /// places for each row of the shard.
-[[noreturn]] void throw_in_row(const IndexError& error, std::span<const std::int64_t> rows, std::int64_t begin,
+[[noreturn]] void throw_in_row(const IndexError& error, const RowSelection& batch, std::int64_t begin,
                                std::int64_t count) {
   if (count == 0 || error.places % count != 0) throw UsageError(error.what());
   const std::int64_t row = begin + error.place / (error.places / count);
-  throw rows.empty() ? error.in_row(row, "batch") : error.in_row(at(rows, row), "data");
+  throw batch.rows.empty() ? error.in_row(row, "batch") : error.in_row(batch.number(row), "data");
 }
 
 }  // namespace
@@ -214,7 +214,7 @@ void ShardProgram::run(const Call& call, std::byte* memory, Workers& workers) co
   try {
     program_->run(bases(call, memory), memory, workers);
   } catch (const IndexError& error) {
-    throw_in_row(error, call.batch.rows, call.begin, rows_);
+    throw_in_row(error, call.batch, call.begin, rows_);
   }
   read_sums(memory + sums_at_, call.sums);
 }
@@ -229,7 +229,7 @@ void ShardProgram::run(const Call& call, std::byte* memory, Workers& workers, st
     try {
       program_->run_part(all, memory, workers, from, to);
     } catch (const IndexError& error) {
-      throw_in_row(error, call.batch.rows, call.begin, rows_);
+      throw_in_row(error, call.batch, call.begin, rows_);
     }
     if (k + 1 == parts) read_sums(memory + sums_at_, call.sums);
     done(k);
@@ -271,7 +271,7 @@ void ShardProgram::run(const Call& call, std::byte* memory, Workers& workers, Ke
       if (gathers) kept.parameters = parameters;
     }
   } catch (const IndexError& error) {
-    throw_in_row(error, call.batch.rows, call.begin, rows_);
+    throw_in_row(error, call.batch, call.begin, rows_);
   }
   read_sums(memory + sums_at_, call.sums);
 }

@@ -3,6 +3,7 @@
 // data.
 
 #include <algorithm>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -15,11 +16,21 @@
 
 namespace thalweg {
 
+/// The number of a row in the data of the user, of which a dataset is a part.
+using RowNumbers = std::function<std::int64_t(std::int64_t row)>;
+
 /// Rows of a dataset, by number; an empty list means all of them in order.
 struct RowSelection {
   const Dataset& data;
   std::span<const std::int64_t> rows = {};
-  std::int64_t first = 0, whole = 0;  ///< where the data is of a batch of `whole` rows those from `first` on
+  std::int64_t first = 0, whole = 0;    ///< where the data is of a batch of `whole` rows those from `first` on
+  const RowNumbers* numbers = nullptr;  ///< for messages; null: the data is that of the user
+
+  /// The number of the selection's row `i` in the data of the user. Only where there is a list.
+  [[nodiscard]] std::int64_t number(std::int64_t i) const {
+    const std::int64_t row = rows[static_cast<std::size_t>(i)];
+    return numbers ? (*numbers)(row) : row;
+  }
   [[nodiscard]] std::int64_t count() const {
     if (whole > 0) return whole;
     return rows.empty() ? data.rows() : static_cast<std::int64_t>(rows.size());

@@ -26,7 +26,7 @@ void Batches::read_ahead(const Dataset& data, std::int64_t begin, std::int64_t e
 }
 
 RowSelection Batches::of(const Dataset& training, std::int64_t step) {
-  if (!ahead_) return {training, order_.rows_of(step)};
+  if (!ahead_) return {.data = training, .rows = order_.rows_of(step), .numbers = numbers_};
   read_ = ahead_->next();
   if (!part_) return {read_};
   const std::int64_t rows = std::ssize(order_.rows_of(step));

@@ -12,7 +12,9 @@ class Communicator;
 class Batches {
  public:
   Batches() = default;
-  explicit Batches(RowOrder order) : order_(std::move(order)) {}
+  /// Messages number rows by `numbers`, if that is not null, which must outlive this.
+  explicit Batches(RowOrder order, const RowNumbers* numbers = nullptr)
+      : order_(std::move(order)), numbers_(numbers) {}
 
   /// For streaming data: reads the batches of the steps [begin, end) before they are needed. If ranks share batches in
   /// shards of `shard_size` rows (`ranks` not null), this rank reads only the rows of its own shards. `data` must
@@ -31,6 +33,7 @@ class Batches {
   };
 
   RowOrder order_;
+  const RowNumbers* numbers_ = nullptr;
   std::optional<Part> part_;
   Dataset read_;
   std::unique_ptr<data::ReadAhead> ahead_;

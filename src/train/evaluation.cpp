@@ -170,8 +170,7 @@ Dataset with_read(const Dataset& data, std::initializer_list<std::string_view> n
   return result;
 }
 
-Dataset counted_rows(const Dataset& data) {
-  if (!data.has("weight") || data["weight"].size() != data.rows()) return data;
+std::vector<std::int64_t> counted_row_numbers(const Dataset& data) {
   const Tensor& weights = data["weight"];
   std::vector<std::int64_t> rows;
   for (std::int64_t row = 0; row < data.rows(); ++row) {
@@ -180,6 +179,12 @@ Dataset counted_rows(const Dataset& data) {
       fail<DataError>("[data] the weight of row {} is {}. Wanted: >= 0", row, weight);
     if (weight != 0) rows.push_back(row);
   }
+  return rows;
+}
+
+Dataset counted_rows(const Dataset& data) {
+  if (!data.has("weight") || data["weight"].size() != data.rows()) return data;
+  const std::vector<std::int64_t> rows = counted_row_numbers(data);
   return std::ssize(rows) == data.rows() ? data : data.select(rows);
 }
 

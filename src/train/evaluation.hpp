@@ -21,6 +21,8 @@ namespace thalweg {
 /// The same rows with these columns in memory, also where they were not read yet: metrics need all targets and weights.
 [[nodiscard]] Dataset with_read(const Dataset& data, std::initializer_list<std::string_view> names);
 
+/// The rows whose weight, in the column "weight", is not 0. Throws DataError for a weight below 0.
+[[nodiscard]] std::vector<std::int64_t> counted_row_numbers(const Dataset& data);
 /// Drops the rows of weight 0, which may contain anything.
 [[nodiscard]] Dataset counted_rows(const Dataset& data);
 

@@ -37,13 +37,15 @@ using Clock = std::chrono::steady_clock;
 /// One call of fit: its position, and the data of its steps.
 class Fit {
  public:
-  Fit(Objectives& objectives, State& state, const LossFunction* loss, const FitOptions& options)
+  Fit(Objectives& objectives, State& state, const LossFunction* loss, const FitOptions& options,
+      const RowNumbers& numbers)
       : objectives_(objectives),
         optimizers_(objectives.optimizers()),
         owns_steps_(std::ranges::any_of(optimizers_, [](const Optimizer* o) { return owns_steps(*o); })),
         state_(state),
         loss_(loss),
         options_(options),
+        numbers_(numbers),
         fingerprint_(options.fingerprint.empty() ? fingerprint_of(options, optimizers_) : options.fingerprint) {}
   Fit(const Fit&) = delete;
   Fit& operator=(const Fit&) = delete;
@@ -86,7 +88,7 @@ class Fit {
     const bool is_watched = options_.on_step && !options_.late_reports;
     is_late_ = objectives_.may_be_late() && !options_.ranks && !options_.layer_norms && !is_watched;
     may_lag_ = options_.ranks && !any_rank(options_.collect || is_watched);  // all ranks send at the same time
-    batches_ = Batches(RowOrder(options_, length_, rows_, position_.first_step));
+    batches_ = Batches(RowOrder(options_, length_, rows_, position_.first_step), options_.collect ? nullptr : &numbers_);
     history_.steps.reserve(static_cast<std::size_t>(
         std::clamp<std::int64_t>(position_.total_steps - done(), 0, std::min(options_.reports, most_reserved))));
     if (training.streams()) {
@@ -456,6 +458,7 @@ class Fit {
   State& state_;
   const LossFunction* loss_;
   const FitOptions& options_;
+  const RowNumbers& numbers_;
   std::string fingerprint_;
   History history_;
   bool over_ = false;
@@ -482,8 +485,8 @@ class Fit {
 }  // namespace
 
 History run_fit(Objectives& objectives, State& state, const LossFunction* loss, const FitOptions& options,
-                const Dataset& training, const Dataset* validation, Tensor& stepped) {
-  Fit fit(objectives, state, loss, options);
+                const Dataset& training, const Dataset* validation, const RowNumbers& numbers, Tensor& stepped) {
+  Fit fit(objectives, state, loss, options, numbers);
   History history = fit.run(training, validation);
   stepped = fit.stepped();
   return history;

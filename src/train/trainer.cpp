@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/error.hpp"
+#include "core/index.hpp"
 #include "core/numbers.hpp"
 #include "data/preprocessing.hpp"
 #include "data/split.hpp"
@@ -117,6 +118,27 @@ void Trainer::set_state(State state) {
   impl_->state = std::move(state);
 }
 
+namespace {
+
+/// Numbers the training rows of a fit as the rows of the data that it was given: rows of weight 0 and rows that are
+/// held out are not trained on. `data` and `options` must outlive the result, which is for messages only: each call
+/// goes through all rows.
+RowNumbers numbers_of(const Dataset& data, const FitOptions& options, bool has_loss) {
+  return [&data, &options, has_loss](std::int64_t row) {
+    std::optional<std::vector<std::int64_t>> counted;
+    if (has_loss && data.has("weight")) {
+      const Dataset read = with_read(data, {"weight"});
+      if (read["weight"].size() == read.rows()) counted = counted_row_numbers(read);
+    }
+    const std::int64_t all = counted ? std::ssize(*counted) : data.rows();
+    if (!options.validation_data && options.validation > 0)
+      row = at(data::split_fraction(all, options.validation, options.seed).train, row);
+    return counted ? at(*counted, row) : row;
+  };
+}
+
+}  // namespace
+
 History Trainer::fit(const Dataset& data, const FitOptions& options) {
   if (!(options.validation >= 0 && options.validation < 1)) {
     fail<UsageError>("[fit] validation = {}. Wanted: in [0, 1)", options.validation);
@@ -149,7 +171,8 @@ History Trainer::fit(const Dataset& data, const FitOptions& options) {
   const std::int64_t first_step = impl_->state.step;
   History history;
   try {
-    history = run_fit(impl_->objectives, impl_->state, impl_->loss_or_null(), options, training, validation, stepped);
+    history = run_fit(impl_->objectives, impl_->state, impl_->loss_or_null(), options, training, validation,
+                      numbers_of(data, options, impl_->loss.has_value()), stepped);
   } catch (const NumericError&) {  // of a step: its parameters are what is looked at
     throw;
   } catch (...) {
