@@ -5,13 +5,14 @@
 
 #include "kernels/for_float.hpp"
 #include "kernels/onednn.hpp"
+#include "kernels/winograd.hpp"
 #include "tiles/micro_ops.hpp"
 
 namespace thalweg {
 
 namespace {
 
-using Result = OnednnConvolution::Result;
+using Result = ConvolutionResult;
 
 ConvolutionShape shape_of(const KernelSite& site, Result result) {
   const Shape& image = result == Result::image ? site.output.shape : site.inputs[0].shape;
@@ -166,6 +167,22 @@ Kernel onednn_kernel(Result result, const ConvolutionShape& whole) {
           filters * packed + static_cast<std::size_t>(parts) * scratch};
 }
 
+/// The ways to compute a convolution in f32. The first one that serves a shape is taken.
+struct Way {
+  bool (*serves)(Result, const ConvolutionShape&);
+  Kernel (*make)(Result, const ConvolutionShape&);
+};
+constexpr Way ways[] = {
+    {winograd_pays, winograd_kernel},
+    {[](Result, const ConvolutionShape&) { return true; }, onednn_kernel},
+};
+
+Kernel kernel_f32(Result result, const ConvolutionShape& shape) {
+  const Way* way = ways;
+  while (!way->serves(result, shape)) ++way;
+  return way->make(result, shape);
+}
+
 Kernel make(const KernelSite& site, Result result) {
   const ConvolutionShape shape = shape_of(site, result);
   const bool empty = shape.batch * shape.image_size() * shape.result_size() * shape.filter_size() == 0;
@@ -174,7 +191,7 @@ Kernel make(const KernelSite& site, Result result) {
         [bytes = site.output.bytes()](const KernelCall& call) { std::fill_n(call.outputs[0], bytes, std::byte{0}); },
         0};
   }
-  return site.output.dtype == f64 ? plain_kernel<double>(result, shape) : onednn_kernel(result, shape);
+  return site.output.dtype == f64 ? plain_kernel<double>(result, shape) : kernel_f32(result, shape);
 }
 
 }  // namespace

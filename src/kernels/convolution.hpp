@@ -1,6 +1,8 @@
 #pragma once
 // Convolution and its derivatives with respect to image and filter.
 
+#include <cstdint>
+
 #include "core/kernel.hpp"
 
 namespace thalweg {
@@ -27,6 +29,9 @@ struct ConvolutionShape {
   /// Multiplications for one sample.
   [[nodiscard]] std::int64_t work() const { return height.out * width.out * filter_size(); }
 };
+
+/// Which of the three is computed from the other two: y, x or f.
+enum class ConvolutionResult : std::uint8_t { value, image, filter };
 
 /// The integer attributes of the three ops.
 enum ConvolutionInts : std::size_t {

@@ -87,6 +87,32 @@ void large_f32(const ProductShape& p, const float* a, const float* b, float* c, 
   });
 }
 
+/// Whether A has few rows and the rows of a large B are multiplied with them: the gradient of a dense layer's inputs in
+/// a small shard. oneDNN first copies such a B in another order, which takes up to twice the time of the product.
+bool has_few_rows(const ProductShape& p) {
+  constexpr std::int64_t fewest = 12, most = 64, large = 128 * 1024;
+  return p.batch == 1 && !p.transpose_a && p.transpose_b && p.m >= fewest && p.m <= most && p.n * p.k >= large;
+}
+
+/// Computes C^T = B A^T in stretches of B's rows, which are read once, where they lie. `packed` has room for A^T.
+void few_rows_f32(const ProductShape& p, const KernelCall& call) {
+  constexpr std::int64_t stretch = 48, most_rows = 64, task_work = 1024 * 1024;
+  const float *a = call.in<float>(0), *b = call.in<float>(1);
+  auto *c = call.out<float>(), *packed = reinterpret_cast<float*>(call.scratch);
+  transpose_into(packed, a, p.m, p.k);
+  const std::int64_t a_task = std::max<std::int64_t>(1, task_work / (stretch * p.m * p.k)) * stretch;
+  call.workers.run((p.n + a_task - 1) / a_task, [&](std::int64_t task) {
+    alignas(64) float made[stretch * most_rows];
+    for (std::int64_t j = task * a_task; j < std::min(p.n, (task + 1) * a_task); j += stretch) {
+      const std::int64_t rows = std::min(stretch, p.n - j);
+      small_product({b + j * p.k, p.k, 1, packed, p.m, made, rows, p.m, p.k});
+      for (std::int64_t i = 0; i < p.m; ++i) {
+        for (std::int64_t r = 0; r < rows; ++r) c[i * p.n + j + r] = made[r * p.m + i];
+      }
+    }
+  });
+}
+
 /// One product of a batch, as a packed product.
 PackedProduct packed(const ProductShape& p, const float* a, const float* b, float* c) {
   return {.m = p.m,
@@ -149,6 +175,7 @@ Kernel make_matmul(const KernelSite& site) {
   const std::int64_t work = std::max<std::int64_t>(1, p.m * p.n * p.k);
   if (packing_pays(packed(p, nullptr, nullptr, nullptr)) && (p.batch == 1 || work >= split_product / 2))
     return {[p](const KernelCall& call) { packed_f32(p, call); }, panel_bytes(p.m, p.n, p.k)};
+  if (has_few_rows(p)) return {[p](const KernelCall& call) { few_rows_f32(p, call); }, bytes_of<float>(p.m * p.k)};
   std::size_t scratch = 0;
   if (p.transpose_b && work <= small_product_limit) {
     const std::int64_t per_part = std::max<std::int64_t>(1, split_product / work);

@@ -36,7 +36,7 @@ class OneOmpThread {
 };
 
 using dnnl::memory;
-using Result = OnednnConvolution::Result;
+using Result = ConvolutionResult;
 
 const dnnl::engine& engine() {
   static const dnnl::engine cpu(dnnl::engine::kind::cpu, 0);

@@ -18,9 +18,8 @@ void onednn_product(bool transpose_a, bool transpose_b, std::int64_t m, std::int
 /// layout that oneDNN prefers, for all the samples that share it.
 class OnednnConvolution {
  public:
-  enum class Result { value, image, filter };
   /// Null if oneDNN has no such convolution.
-  static std::shared_ptr<const OnednnConvolution> make(Result result, const ConvolutionShape& shape);
+  static std::shared_ptr<const OnednnConvolution> make(ConvolutionResult result, const ConvolutionShape& shape);
   virtual ~OnednnConvolution() = default;
 
   [[nodiscard]] virtual std::size_t packed_bytes() const = 0;   ///< for the packed filter

@@ -6,9 +6,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
+#include <tuple>
 #include <vector>
 
 #include "evaluate.hpp"
+#include "kernels/matmul.hpp"
 #include "thalweg/thalweg.hpp"
 
 namespace thalweg {
@@ -103,6 +106,30 @@ TEST(LargeMatmul, AgreesWithF64) {
         for (std::int64_t i = 0; i < got.size(); ++i) ASSERT_NEAR(got.at(i), wanted.at(i), 1e-4) << i;
       }
     }
+  }
+}
+
+/// A few rows times the rows of a large matrix, which are not copied.
+TEST(FewRows, AgreeWithF64AndHaveTheSameBitsWithAnyNumberOfThreads) {
+  for (const auto& [m, n, k] : {std::tuple{12, 1100, 129}, std::tuple{17, 2051, 64}, std::tuple{64, 300, 1000}}) {
+    const Tensor a = random_normal({m, k}, 1), b = random_normal({n, k}, 2);
+    const Traced product = [](const std::vector<Var>& x) { return std::vector<Var>{matmul(x[0], x[1], false, true)}; };
+    const Tensor wanted = evaluate(product, {a.to(f64), b.to(f64)})[0];
+    const Signature in[] = {{a.shape(), f32}, {b.shape(), f32}};
+    const std::int64_t transposed[] = {0, 1};
+    const Kernel kernel = make_matmul({.inputs = in, .output = {{m, n}, f32}, .ints = transposed});
+    const auto computed = [&](int threads) {
+      Tensor c({m, n}, f32), scratch({static_cast<std::int64_t>(kernel.scratch / sizeof(float)) + 1}, f32);
+      const std::byte* const from[] = {a.raw(), b.raw()};
+      std::byte* const to[] = {c.mutable_raw()};
+      Workers workers(threads);
+      kernel.run({to, from, scratch.mutable_raw(), workers});
+      return c;
+    };
+    const Tensor alone = computed(1);
+    for (std::int64_t i = 0; i < alone.size(); ++i) ASSERT_NEAR(alone.at(i), wanted.at(i), 3e-4) << i;
+    for (const int threads : {2, 3})
+      EXPECT_EQ(std::memcmp(alone.raw(), computed(threads).raw(), alone.bytes()), 0) << threads;
   }
 }
 
