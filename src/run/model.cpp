@@ -74,7 +74,8 @@ State state_of(const TracedObjective& traced, const TensorsByName& tensors) {
 void plan_blocks(Model::Parts& parts, const TracedObjective& traced) {
   Var y = traced.result.prediction;
   const loss::Likelihood* const likelihood = loss::likelihood_of(parts.loss->name());
-  parts.has_deviation = likelihood && likelihood->deviation;
+  const bool is_number = parts.recipe.preprocessing.task() == data::Task::regression;
+  parts.has_deviation = is_number && likelihood && likelihood->deviation;
   if (parts.has_deviation)
     y = concat({y, likelihood->deviation(traced.result.output, parts.loss->options())}, -1);
   parts.outputs = y.size() / Model::Parts::block_rows;
