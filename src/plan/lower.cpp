@@ -33,7 +33,7 @@ class Lowering {
         recompute_before_(passes.recompute == Recompute::nothing ? 0 : passes.backward_begins),
         alignment_(alignment) {
     reads_.resize(same_as.size());
-    again_.resize(same_as.size());
+    if (recompute_before_ > 0) again_.resize(same_as.size());
     choose_what_to_keep();
   }
 
@@ -131,6 +131,7 @@ class Lowering {
     item.node = i;
     item.late = recompute_before_ > 0 && user >= recompute_before_;
     if (item.reads.empty()) {
+      item.reads.reserve(node.inputs.size());
       for (const int input : node.inputs) {
         Read& from = seen(user, input);
         if (item.kind == ItemKind::opaque && (!from.view.is_dense() || converts(from, signature_of(input))))
@@ -182,11 +183,17 @@ class Lowering {
   Place leaf_place(int i, const Node& node) {
     if (const auto bound = input_places_.find(i); bound != input_places_.end()) return bound->second;
     if (node.op->leaf == Leaf::input) fail<UsageError>("[program] the input '{}' has no place", node.attributes.name);
-    const bool number = node.op->leaf == Leaf::number;
-    const Tensor one = number ? full({}, node.attributes.number, node.signature.dtype) : node.attributes.tensor.front();
+    if (node.op->leaf != Leaf::number)
+      return add_constant(node.attributes.tensor.front().raw(), node.attributes.tensor.front().bytes());
+    const double number = node.attributes.number;
+    if (node.signature.dtype == f64) return add_constant(&number, sizeof(number));
+    const Tensor converted = full({}, number, node.signature.dtype);
+    return add_constant(converted.raw(), converted.bytes());
+  }
+  Place add_constant(const void* from, std::size_t bytes) {
     const std::size_t offset = (plan_.constants.size() + alignment_ - 1) / alignment_ * alignment_;
-    plan_.constants.resize(offset + one.bytes());
-    std::memcpy(plan_.constants.data() + offset, one.raw(), one.bytes());
+    plan_.constants.resize(offset + bytes);
+    std::memcpy(plan_.constants.data() + offset, from, bytes);
     return {constants_base, static_cast<std::int64_t>(offset)};
   }
 
