@@ -1,6 +1,7 @@
 // Fusion: elementwise items over the same elements, and the reductions that end them, become one pass over memory.
 
 #include <algorithm>
+#include <span>
 #include <utility>
 
 #include "plan/groups.hpp"
@@ -25,7 +26,7 @@ struct Outside {
 struct Group {
   ItemId first, last;            // of a list; none once merged into another
   std::size_t items = 0;         // in the list
-  std::vector<Outside> outside;  // each once
+  std::vector<Outside> outside;  // each once; empty for a single item, whose reads are known
   std::int64_t elements = 0;
   DType dtype = f32;
   bool tiled = false, late = false;
@@ -80,22 +81,20 @@ class Fusion {
   /// Makes a group of each item, and returns the groups that each one reads from.
   IndexVector<GroupId, std::vector<GroupId>> make_groups() {
     IndexVector<GroupId, std::vector<GroupId>> producers(plan_.items.size());
-    std::vector<Outside> reads;
     for (const ItemId item : plan_.items.ids()) {
-      reads.clear();
-      for (const Read& read : plan_.items[item].reads) reads.push_back({read.value, plan_.producer(read), &read});
       std::vector<GroupId>& from = producers[initial_group(item)];
-      from.reserve(reads.size());
-      for (const Outside& read : reads) {
-        if (read.producer) from.push_back(initial_group(read.producer));
+      from.reserve(plan_.items[item].reads.size());
+      for (const Read& read : plan_.items[item].reads) {
+        if (const ItemId producer = plan_.producer(read)) from.push_back(initial_group(producer));
       }
-      make_alone(item, reads, groups_[initial_group(item)]);
+      groups_[initial_group(item)] = alone(item);
     }
     return producers;
   }
 
-  void make_alone(ItemId index, const std::vector<Outside>& reads, Group& group) const {
+  [[nodiscard]] Group alone(ItemId index) const {
     const Item& item = plan_.items[index];
+    Group group;
     group.first = group.last = index;
     group.items = 1;
     group.tiled = item.kind != ItemKind::opaque;
@@ -103,14 +102,21 @@ class Fusion {
     group.elements = item.elements();
     group.dtype = plan_.dtype(item.value);
     group.rounded = plan_.values[item.value].stored == Stored::bf16 ? 1 : 0;
-    if (!group.tiled) return;
-    group.outside.reserve(reads.size());
-    for (const Outside& read : reads) {
-      if (std::ranges::find(group.outside, read) == group.outside.end()) group.outside.push_back(read);
-    }
-    if (item.kind != ItemKind::reduce) return;
+    if (item.kind != ItemKind::reduce) return group;
     group.reduction = &item.reads[0].view.shape;
     group.reductions = 1;
+    return group;
+  }
+
+  /// The values that a group reads but does not compute. `own` is memory for those of a single item.
+  std::span<const Outside> outside_of(const Group& group, std::vector<Outside>& own) const {
+    if (group.items > 1) return group.outside;
+    own.clear();
+    for (const Read& read : plan_.items[group.first].reads) {
+      const Outside outside{read.value, plan_.producer(read), &read};
+      if (std::ranges::find(own, outside) == own.end()) own.push_back(outside);
+    }
+    return own;
   }
 
   [[nodiscard]] GroupId group_of(ItemId item) { return graph_.find(initial_group(item)); }
@@ -126,22 +132,22 @@ class Fusion {
   }
 
   /// Inside a group a value is read element by element, and the result of a reduction is not available yet.
-  [[nodiscard]] bool reads_allow(const Group& reader, GroupId producer) {
-    return std::ranges::all_of(reader.outside, [&](const Outside& outside) {
+  [[nodiscard]] bool reads_allow(std::span<const Outside> reads, DType dtype, GroupId producer) {
+    return std::ranges::all_of(reads, [&](const Outside& outside) {
       if (!reads_from(outside, producer)) return true;
       const bool reduced = plan_.items[outside.producer].kind == ItemKind::reduce;
-      return !reduced && is_identity(plan_, *outside.read) && plan_.dtype(outside.value) == reader.dtype;
+      return !reduced && is_identity(plan_, *outside.read) && plan_.dtype(outside.value) == dtype;
     });
   }
 
   /// Collects in `joined_` the values that two groups read and neither of them computes.
-  void join_reads(GroupId a, GroupId b) {
+  void join_reads(GroupId a, std::span<const Outside> reads_of_a, GroupId b, std::span<const Outside> reads_of_b) {
     joined_.clear();
-    for (const Outside& outside : groups_[a].outside) {
+    for (const Outside& outside : reads_of_a) {
       if (!reads_from(outside, b)) joined_.push_back(outside);
     }
     const auto of_a = static_cast<std::ptrdiff_t>(joined_.size());
-    for (const Outside& outside : groups_[b].outside) {
+    for (const Outside& outside : reads_of_b) {
       const auto end = joined_.begin() + of_a;
       if (!reads_from(outside, a) && std::find(joined_.begin(), end, outside) == end) joined_.push_back(outside);
     }
@@ -178,13 +184,15 @@ class Fusion {
     constexpr std::size_t registers = max_tile_slots - 4;
     const std::size_t items = a.items + b.items + a.rounded + b.rounded;
     if (!alike || items > registers || a.reductions + b.reductions > 4) return;
-    join_reads(producer, reader);
-    if (items + joined_.size() > registers || !reads_allow(b, producer) || !reads_allow(a, reader)) return;
+    const auto reads_of_a = outside_of(a, reads_of_a_), reads_of_b = outside_of(b, reads_of_b_);
+    join_reads(producer, reads_of_a, reader, reads_of_b);
+    if (items + joined_.size() > registers) return;
+    if (!reads_allow(reads_of_b, b.dtype, producer) || !reads_allow(reads_of_a, a.dtype, reader)) return;
     if (!graph_.merge(producer, reader)) return;
     next_[a.last] = b.first;
     a.last = b.last;
     a.items += b.items;
-    a.outside = joined_;
+    std::swap(a.outside, joined_);
     if (!a.reduction) a.reduction = b.reduction;
     a.reductions += b.reductions;
     a.rounded += b.rounded;
@@ -195,7 +203,7 @@ class Fusion {
   IndexVector<GroupId, Group> groups_;
   IndexVector<ItemId, ItemId> next_;  // in the list of its group
   GroupGraph graph_;
-  std::vector<Outside> joined_;
+  std::vector<Outside> reads_of_a_, reads_of_b_, joined_;  // memory for try_merge
 };
 
 /// Makes the instructions of a plan from their items.

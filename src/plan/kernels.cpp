@@ -83,12 +83,12 @@ class TileBuilder {
   }
 
   int load_of(const Read& read) {
-    const auto known = std::ranges::find(loads_, read);
+    const auto known = std::ranges::find_if(loads_, [&](const Read* load) { return *load == read; });
     if (known != loads_.end()) return static_cast<int>(known - loads_.begin());
     const auto input = std::ranges::find(instruction_.inputs, read.value) - instruction_.inputs.begin();
     program_.loads.push_back(
         {static_cast<int>(input), read.view, plan_.dtype(read.value), plan_.values[read.value].stored});
-    loads_.push_back(read);
+    loads_.push_back(&read);
     return count(loads_) - 1;
   }
 
@@ -116,7 +116,7 @@ class TileBuilder {
   [[nodiscard]] std::vector<int> aliases(ValueId value) const {
     std::vector<int> found;
     for (int k = 0; k < count(loads_); ++k) {
-      if (plan_.values[at(loads_, k).value].place == plan_.values[value].place) found.push_back(k);
+      if (plan_.values[at(loads_, k)->value].place == plan_.values[value].place) found.push_back(k);
     }
     return found;
   }
@@ -125,7 +125,7 @@ class TileBuilder {
   const Instruction& instruction_;
   KnownMicroOps& known_;
   TileProgram program_;
-  std::vector<Read> loads_;
+  std::vector<const Read*> loads_;
   std::vector<int> registers_;  // by item: the register of its value, if it is elementwise
 };
 
