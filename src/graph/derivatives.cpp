@@ -89,10 +89,10 @@ Var spread(const Site& site, Var reduced) {
   return broadcast_to(reshape(reduced, {shape[0], 1, shape[2]}), shape);
 }
 
-/// The cotangents of an op's inputs; undefined where zero.
-std::vector<Var> pull_back(const Site& site, Var g, const std::vector<char>& wanted) {
+/// Writes the cotangents of an op's inputs to `result`; undefined where zero.
+void pull_back(const Site& site, Var g, const std::vector<char>& wanted, std::vector<Var>& result) {
   const Op& op = *site.graph.node(site.index).op;
-  std::vector<Var> result(wanted.size());
+  result.assign(wanted.size(), {});
   const auto each = [&](auto rule) {
     for (int i = 0; i < site.inputs(); ++i) {
       if (at(wanted, i)) at(result, i) = rule(i);
@@ -113,7 +113,6 @@ std::vector<Var> pull_back(const Site& site, Var g, const std::vector<char>& wan
   } else if (op.pull) {
     each([&](int i) { return op.pull(site, i, g); });
   }
-  return result;
 }
 
 }  // namespace
@@ -130,14 +129,16 @@ std::vector<Var> vjp(const std::vector<Var>& outputs, const std::vector<Var>& co
     Var& sum = adjoint[outputs[i].index()];
     sum = plus(sum, cotangents[i]);
   }
+  std::vector<char> wanted;
+  std::vector<Var> pulled;
   for (int i = range.last; i >= range.first; --i) {
     const Var g = adjoint[i];
     if (!g.defined() || !active.get(i) || graph.node(i).inputs.empty()) continue;
-    const std::vector<int> from = graph.node(i).inputs;
-    std::vector<char> wanted;
+    const std::vector<int>& from = graph.node(i).inputs;  // nodes stay where they are when others are appended
+    wanted.clear();
     for (const int input : from) wanted.push_back(active.get(input));
     if (std::ranges::find(wanted, 1) == wanted.end()) continue;  // an input of the derivative itself
-    const std::vector<Var> pulled = pull_back({graph, i}, g, wanted);
+    pull_back({graph, i}, g, wanted, pulled);
     for (std::size_t k = 0; k < from.size(); ++k) {
       if (wanted[k]) adjoint[from[k]] = plus(adjoint[from[k]], pulled[k]);
     }
@@ -185,8 +186,8 @@ Var push_linear(const Site& site, const std::vector<Var>& tangents, const Op& op
 Var push_by_transposing(const Site& site, const std::vector<Var>& tangents, const std::vector<char>& wanted) {
   const Var u = zeros_like(site.y());
   const Var probe = stop_gradient(u);  // a separate node, by which the result is differentiated
-  const std::vector<Var> pulled = pull_back(site, probe, wanted);
-  std::vector<Var> outputs, cotangents;
+  std::vector<Var> pulled, outputs, cotangents;
+  pull_back(site, probe, wanted, pulled);
   for (std::size_t i = 0; i < pulled.size(); ++i) {
     if (!pulled[i].defined() || !tangents[i].defined()) continue;
     outputs.push_back(pulled[i]);

@@ -1,6 +1,7 @@
 #include "graph/tracing.hpp"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <bit>
 #include <utility>
@@ -91,12 +92,16 @@ Var Graph::number(double value, DType dtype, bool weak) {
 
 Var Graph::append(const Op& op, std::vector<Var> inputs, Attributes attributes, Source source) {
   Node node{&op, {}, std::move(attributes), {}, !inputs.empty(), users(source)};
-  std::vector<Signature> signatures;
-  for (const Var& input : inputs) {
-    expect_of_graph(op.name, input, *this, source);
-    node.inputs.push_back(input.index());
-    signatures.push_back(this->node(input).signature);
-    node.weak = node.weak && this->node(input).weak;
+  node.inputs.reserve(inputs.size());
+  std::array<Signature, 4> few;  // most ops have few inputs, and no need for memory of their own
+  std::vector<Signature> many(inputs.size() > few.size() ? inputs.size() : 0);
+  const std::span<Signature> signatures(many.empty() ? few.data() : many.data(), inputs.size());
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    expect_of_graph(op.name, inputs[i], *this, source);
+    const Node& from = this->node(inputs[i]);
+    node.inputs.push_back(inputs[i].index());
+    signatures[i] = from.signature;
+    node.weak = node.weak && from.weak;
   }
   try {
     node.signature = op.infer(signatures, node.attributes);
@@ -176,11 +181,17 @@ Var first_var(std::string_view op, std::span<const Arg> args) {
 }
 }  // namespace
 
-std::vector<Var> as_vars(std::string_view op, std::span<const Arg> args) {
-  const Var like = first_var(op, args);
+namespace {
+std::vector<Var> vars_like(std::span<const Arg> args, Var like) {
   std::vector<Var> vars;
+  vars.reserve(args.size());
   for (const Arg& arg : args) vars.push_back(as_var(arg, like));
   return vars;
+}
+}  // namespace
+
+std::vector<Var> as_vars(std::string_view op, std::span<const Arg> args) {
+  return vars_like(args, first_var(op, args));
 }
 
 namespace {
@@ -188,6 +199,7 @@ Shape broadcast_shape(const Op& op, std::span<const Var> vars, Source source) {
   Shape shape = vars[0].shape();
   for (const Var& var : vars.subspan(1)) {
     const Shape& other = var.shape();
+    if (other == shape) continue;
     const int rank = std::max(shape.rank(), other.rank());
     Shape joined;
     for (int axis = -rank; axis < 0; ++axis) {
@@ -207,9 +219,9 @@ Shape broadcast_shape(const Op& op, std::span<const Var> vars, Source source) {
 }  // namespace
 
 Var apply_elementwise(const Op& op, std::span<const Arg> args) {
-  std::vector<Var> vars = as_vars(op.name, args);
-  const Source source = source_of(args);
   const Var like = first_var(op.name, args);
+  std::vector<Var> vars = vars_like(args, like);
+  const Source source = source_of(args);
   const DType dtype = like.dtype();
   for (Var& var : vars) {
     if (var.dtype() == dtype) continue;

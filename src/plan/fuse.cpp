@@ -1,9 +1,9 @@
 // Fusion: elementwise items over the same elements, and the reductions that end them, become one pass over memory.
 
 #include <algorithm>
-#include <set>
+#include <span>
+#include <utility>
 
-#include "core/error.hpp"
 #include "plan/groups.hpp"
 #include "plan/plan.hpp"
 #include "tiles/tiles.hpp"
@@ -12,23 +12,33 @@ namespace thalweg {
 
 namespace {
 
+/// A value that a group reads but does not compute.
+struct Outside {
+  ValueId value;
+  ItemId producer;  // none for a leaf
+  const Read* read;
+  friend bool operator==(const Outside& a, const Outside& b) {
+    return a.value == b.value && a.read->view == b.read->view;
+  }
+};
+
 /// Items that are computed together.
 struct Group {
-  std::vector<ItemId> items;  // empty once merged into another
-  std::vector<Read> outside;  // values that they read but do not compute, each once
+  ItemId first, last;            // of a list; none once merged into another
+  std::size_t items = 0;         // in the list
+  std::vector<Outside> outside;  // each once; empty for a single item, whose reads are known
   std::int64_t elements = 0;
   DType dtype = f32;
   bool tiled = false, late = false;
-  std::optional<Shape> reduction;  // (outer, reduced, inner)
+  const Shape* reduction = nullptr;  // (outer, reduced, inner)
   int reductions = 0;
   std::size_t rounded = 0;  // items whose values are stored in bf16: each takes one more step
 };
 
 class Fusion {
  public:
-  explicit Fusion(const Plan& plan) : plan_(plan), graph_(producers_of_items(plan)) {
-    for (const ItemId item : plan.items.ids()) groups_.push_back(alone(item));
-  }
+  explicit Fusion(const Plan& plan)
+      : plan_(plan), groups_(plan.items.size()), next_(plan.items.size()), graph_(make_groups()) {}
 
   void merge_all() {
     for (const ItemId item : plan_.items.ids()) {
@@ -57,9 +67,7 @@ class Fusion {
           begin(producer);
           continue;
         }
-        std::vector<ItemId>& items = groups_[open.back().first].items;
-        std::ranges::sort(items);
-        result.push_back(std::move(items));
+        result.push_back(items_of(groups_[open.back().first]));
         open.pop_back();
       }
     }
@@ -70,13 +78,16 @@ class Fusion {
   // Each item begins as a group of the same index.
   static GroupId initial_group(ItemId item) { return GroupId(item.index()); }
 
-  static IndexVector<GroupId, std::vector<GroupId>> producers_of_items(const Plan& plan) {
-    IndexVector<GroupId, std::vector<GroupId>> producers(plan.items.size());
-    for (const ItemId item : plan.items.ids()) {
-      for (const Read& read : plan.items[item].reads) {
-        if (const ItemId producer = plan.producer(read))
-          producers[initial_group(item)].push_back(initial_group(producer));
+  /// Makes a group of each item, and returns the groups that each one reads from.
+  IndexVector<GroupId, std::vector<GroupId>> make_groups() {
+    IndexVector<GroupId, std::vector<GroupId>> producers(plan_.items.size());
+    for (const ItemId item : plan_.items.ids()) {
+      std::vector<GroupId>& from = producers[initial_group(item)];
+      from.reserve(plan_.items[item].reads.size());
+      for (const Read& read : plan_.items[item].reads) {
+        if (const ItemId producer = plan_.producer(read)) from.push_back(initial_group(producer));
       }
+      groups_[initial_group(item)] = alone(item);
     }
     return producers;
   }
@@ -84,50 +95,62 @@ class Fusion {
   [[nodiscard]] Group alone(ItemId index) const {
     const Item& item = plan_.items[index];
     Group group;
-    group.items = {index};
+    group.first = group.last = index;
+    group.items = 1;
     group.tiled = item.kind != ItemKind::opaque;
     group.late = item.late;
     group.elements = item.elements();
     group.dtype = plan_.dtype(item.value);
     group.rounded = plan_.values[item.value].stored == Stored::bf16 ? 1 : 0;
-    if (!group.tiled) return group;
-    for (const Read& read : item.reads) {
-      if (std::ranges::find(group.outside, read) == group.outside.end()) group.outside.push_back(read);
-    }
-    if (item.kind == ItemKind::reduce) {
-      group.reduction = item.reads[0].view.shape;
-      group.reductions = 1;
-    }
+    if (item.kind != ItemKind::reduce) return group;
+    group.reduction = &item.reads[0].view.shape;
+    group.reductions = 1;
     return group;
   }
 
+  /// The values that a group reads but does not compute. `own` is memory for those of a single item.
+  std::span<const Outside> outside_of(const Group& group, std::vector<Outside>& own) const {
+    if (group.items > 1) return group.outside;
+    own.clear();
+    for (const Read& read : plan_.items[group.first].reads) {
+      const Outside outside{read.value, plan_.producer(read), &read};
+      if (std::ranges::find(own, outside) == own.end()) own.push_back(outside);
+    }
+    return own;
+  }
+
   [[nodiscard]] GroupId group_of(ItemId item) { return graph_.find(initial_group(item)); }
-  [[nodiscard]] bool reads_from(const Read& read, GroupId group) {
-    const ItemId producer = plan_.producer(read);
-    return producer && group_of(producer) == group;
+  [[nodiscard]] std::vector<ItemId> items_of(const Group& group) const {
+    std::vector<ItemId> items;
+    items.reserve(group.items);
+    for (ItemId item = group.first; item; item = next_[item]) items.push_back(item);
+    std::ranges::sort(items);
+    return items;
+  }
+  [[nodiscard]] bool reads_from(const Outside& outside, GroupId group) {
+    return outside.producer && group_of(outside.producer) == group;
   }
 
   /// Inside a group a value is read element by element, and the result of a reduction is not available yet.
-  [[nodiscard]] bool reads_allow(const Group& reader, GroupId producer) {
-    return std::ranges::all_of(reader.outside, [&](const Read& read) {
-      if (!reads_from(read, producer)) return true;
-      const bool reduced = plan_.items[plan_.producer(read)].kind == ItemKind::reduce;
-      return !reduced && is_identity(plan_, read) && plan_.dtype(read.value) == reader.dtype;
+  [[nodiscard]] bool reads_allow(std::span<const Outside> reads, DType dtype, GroupId producer) {
+    return std::ranges::all_of(reads, [&](const Outside& outside) {
+      if (!reads_from(outside, producer)) return true;
+      const bool reduced = plan_.items[outside.producer].kind == ItemKind::reduce;
+      return !reduced && is_identity(plan_, *outside.read) && plan_.dtype(outside.value) == dtype;
     });
   }
 
-  /// The values that two groups read and neither of them computes.
-  [[nodiscard]] std::vector<Read> joined_reads(GroupId a, GroupId b) {
-    std::vector<Read> reads;
-    for (const Read& read : groups_[a].outside) {
-      if (!reads_from(read, b)) reads.push_back(read);
+  /// Collects in `joined_` the values that two groups read and neither of them computes.
+  void join_reads(GroupId a, std::span<const Outside> reads_of_a, GroupId b, std::span<const Outside> reads_of_b) {
+    joined_.clear();
+    for (const Outside& outside : reads_of_a) {
+      if (!reads_from(outside, b)) joined_.push_back(outside);
     }
-    const auto of_a = static_cast<std::ptrdiff_t>(reads.size());
-    for (const Read& read : groups_[b].outside) {
-      const auto end = reads.begin() + of_a;
-      if (!reads_from(read, a) && std::find(reads.begin(), end, read) == end) reads.push_back(read);
+    const auto of_a = static_cast<std::ptrdiff_t>(joined_.size());
+    for (const Outside& outside : reads_of_b) {
+      const auto end = joined_.begin() + of_a;
+      if (!reads_from(outside, a) && std::find(joined_.begin(), end, outside) == end) joined_.push_back(outside);
     }
-    return reads;
   }
 
   /// Groups that work on single numbers cost a call each, so they are merged even without a common value. Each examines
@@ -149,7 +172,7 @@ class Fusion {
   }
   [[nodiscard]] bool is_scalar(GroupId group) const {
     const Group& g = groups_[group];
-    return !g.items.empty() && g.tiled && g.elements == 1 && !g.reduction;
+    return g.items > 0 && g.tiled && g.elements == 1 && !g.reduction;
   }
 
   void try_merge(GroupId producer, GroupId reader) {
@@ -159,13 +182,17 @@ class Fusion {
                        (!a.reduction || !b.reduction || *a.reduction == *b.reduction);
     // A register for each item, for each rounded item, and for each read from outside.
     constexpr std::size_t registers = max_tile_slots - 4;
-    const std::size_t items = a.items.size() + b.items.size() + a.rounded + b.rounded;
+    const std::size_t items = a.items + b.items + a.rounded + b.rounded;
     if (!alike || items > registers || a.reductions + b.reductions > 4) return;
-    std::vector<Read> reads = joined_reads(producer, reader);
-    if (items + reads.size() > registers || !reads_allow(b, producer) || !reads_allow(a, reader)) return;
+    const auto reads_of_a = outside_of(a, reads_of_a_), reads_of_b = outside_of(b, reads_of_b_);
+    join_reads(producer, reads_of_a, reader, reads_of_b);
+    if (items + joined_.size() > registers) return;
+    if (!reads_allow(reads_of_b, b.dtype, producer) || !reads_allow(reads_of_a, a.dtype, reader)) return;
     if (!graph_.merge(producer, reader)) return;
-    a.items.insert(a.items.end(), b.items.begin(), b.items.end());
-    a.outside = std::move(reads);
+    next_[a.last] = b.first;
+    a.last = b.last;
+    a.items += b.items;
+    std::swap(a.outside, joined_);
     if (!a.reduction) a.reduction = b.reduction;
     a.reductions += b.reductions;
     a.rounded += b.rounded;
@@ -174,50 +201,67 @@ class Fusion {
 
   const Plan& plan_;
   IndexVector<GroupId, Group> groups_;
+  IndexVector<ItemId, ItemId> next_;  // in the list of its group
   GroupGraph graph_;
+  std::vector<Outside> reads_of_a_, reads_of_b_, joined_;  // memory for try_merge
 };
 
-void describe(const Plan& plan, Instruction& instruction) {
-  const std::set<ItemId> own(instruction.items.begin(), instruction.items.end());
-  std::set<ValueId> inputs;
-  for (const ItemId i : instruction.items) {
-    const Item& item = plan.items[i];
-    instruction.name += (instruction.name.empty() ? "" : " ") + std::string(item.name);
-    for (const Read& read : item.reads) {
-      // an opaque kernel takes its inputs in the op's order, the same one twice if need be
-      if (own.contains(plan.producer(read))) continue;
-      if (inputs.insert(read.value).second || item.kind == ItemKind::opaque) instruction.inputs.push_back(read.value);
+/// Makes the instructions of a plan from their items.
+class Instructions {
+ public:
+  explicit Instructions(Plan& plan)
+      : plan_(plan),
+        instruction_of_(plan.items.size()),
+        last_reader_(plan.values.size()),
+        needed_(plan.values.size(), 0) {}
+
+  void add(std::vector<ItemId> items) {
+    const InstructionId id = plan_.instructions.push_back({});
+    Instruction& instruction = plan_.instructions[id];
+    instruction.items = std::move(items);
+    for (const ItemId item : instruction.items) instruction_of_[item] = id;
+    for (const ItemId item : instruction.items) describe(plan_.items[item], id, instruction);
+  }
+
+  /// A value is an output of its instruction if another instruction reads it, or if it has a place outside.
+  void find_outputs() {
+    for (const Instruction& instruction : plan_.instructions) {
+      for (const ValueId value : instruction.inputs) needed_[value] = 1;
+    }
+    for (const ItemId item : plan_.items.ids()) {
+      const ValueId value = plan_.items[item].value;
+      if (needed_[value] || plan_.values[value].place)
+        plan_.instructions[instruction_of_[item]].outputs.push_back(value);
     }
   }
-}
 
-/// A value is an output of its instruction if another instruction reads it, or if it has a place outside.
-void find_outputs(Plan& plan) {
-  IndexVector<ItemId, InstructionId> instruction_of(plan.items.size());
-  IndexVector<ValueId, char> needed(plan.values.size(), 0);
-  for (const ValueId v : plan.values.ids()) needed[v] = plan.values[v].place.has_value();
-  for (const InstructionId i : plan.instructions.ids()) {
-    for (const ItemId item : plan.instructions[i].items) instruction_of[item] = i;
-    for (const ValueId value : plan.instructions[i].inputs) needed[value] = 1;
+ private:
+  void describe(const Item& item, InstructionId id, Instruction& instruction) {
+    if (!instruction.name.empty()) instruction.name += ' ';
+    instruction.name += item.name;
+    for (const Read& read : item.reads) {
+      const ItemId producer = plan_.producer(read);
+      if (producer && instruction_of_[producer] == id) continue;
+      // an opaque kernel takes its inputs in the op's order, the same one twice if need be
+      const bool is_new = std::exchange(last_reader_[read.value], id) != id;
+      if (is_new || item.kind == ItemKind::opaque) instruction.inputs.push_back(read.value);
+    }
   }
-  for (const ItemId item : plan.items.ids()) {
-    const ValueId value = plan.items[item].value;
-    if (needed[value]) plan.instructions[instruction_of[item]].outputs.push_back(value);
-  }
-}
+
+  Plan& plan_;
+  IndexVector<ItemId, InstructionId> instruction_of_;
+  IndexVector<ValueId, InstructionId> last_reader_;
+  IndexVector<ValueId, char> needed_;
+};
 
 }  // namespace
 
 void fuse(Plan& plan, bool enabled) {
   Fusion fusion(plan);
   if (enabled) fusion.merge_all();
-  for (std::vector<ItemId>& items : fusion.in_order()) {
-    Instruction instruction;
-    instruction.items = std::move(items);
-    describe(plan, instruction);
-    plan.instructions.push_back(std::move(instruction));
-  }
-  find_outputs(plan);
+  Instructions instructions(plan);
+  for (std::vector<ItemId>& items : fusion.in_order()) instructions.add(std::move(items));
+  instructions.find_outputs();
 }
 
 bool reads_in_place(const Plan& plan, const Instruction& instruction, ValueId value) {

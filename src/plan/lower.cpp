@@ -24,6 +24,19 @@ Item copy_item(const Read& read, DType to) {
 
 namespace {
 
+/// How a node is read: as a value in its own order, which most are and which needs no view, or by a view.
+struct Seen {
+  ValueId value;
+  int view = -1;  // its place among the views, or -1
+};
+
+/// Prepares a list for so many elements, so that it does not move while it grows.
+template <class I, class T>
+void make_room(IndexVector<I, T>& list, std::size_t size) {
+  list.resize(size);
+  list.clear();
+}
+
 class Lowering {
  public:
   Lowering(const Graph& graph, const std::vector<int>& same_as, const Passes& passes, std::size_t alignment)
@@ -32,8 +45,8 @@ class Lowering {
         recompute_(passes.recompute),
         recompute_before_(passes.recompute == Recompute::nothing ? 0 : passes.backward_begins),
         alignment_(alignment) {
-    reads_.resize(same_as.size());
-    again_.resize(same_as.size());
+    seen_.resize(same_as.size());
+    if (recompute_before_ > 0) again_.resize(same_as.size());
     choose_what_to_keep();
   }
 
@@ -41,7 +54,7 @@ class Lowering {
     for (const Bound& input : inputs) input_places_.emplace(rep(input.var.index()), input.place);
     mark_live(outputs);
     for (int i = 0; i < graph_.size(); ++i) {
-      if (at(live_, i)) lower_node_into(at(reads_, i), i, i);
+      if (at(live_, i)) at(seen_, i) = lower_node(i, i);
     }
     for (const Bound& output : outputs) bind_output(output);
     return std::move(plan_);
@@ -58,6 +71,15 @@ class Lowering {
       const std::size_t used = node.op->kind == OpKind::view ? 1 : node.inputs.size();
       for (const int input : std::span(node.inputs).first(used)) at(live_, rep(input)) = 1;
     }
+    std::size_t values = 0, items = 0;
+    for (int i = 0; i < graph_.size(); ++i) {
+      const OpKind kind = graph_.node(i).op->kind;
+      if (!at(live_, i) || kind == OpKind::view) continue;
+      ++values;
+      if (kind != OpKind::leaf) ++items;
+    }
+    make_room(plan_.values, values);
+    make_room(plan_.items, items);
   }
 
   /// The node that replaces this one.
@@ -86,67 +108,80 @@ class Lowering {
     return recompute_ == Recompute::cheap || find_micro_op(op.kernel->micro)->is_arithmetic();
   }
 
-  /// How node `user` reads node `input`. After the place where recomputation begins, cheap nodes before it are computed
+  /// How node `user` sees node `input`. After the place where recomputation begins, cheap nodes before it are computed
   /// again from kept values.
-  Read& seen(int user, int input) {
+  Seen& seen(int user, int input) {
     const int node = rep(input);
-    if (user < recompute_before_ || node >= recompute_before_ || at(chain_, node) == 0) return at(reads_, node);
-    std::optional<Read>& again = at(again_, node);
-    if (!again) {
-      Read read;
-      lower_node_into(read, node, user);
-      again = read;
-    }
+    if (user < recompute_before_ || node >= recompute_before_ || at(chain_, node) == 0) return at(seen_, node);
+    std::optional<Seen>& again = at(again_, node);
+    if (!again) again = lower_node(node, user);
     return *again;
   }
 
   [[nodiscard]] const Signature& signature_of(int input) const { return graph_.node(rep(input)).signature; }
 
+  /// The read of a node that is seen in this way.
+  [[nodiscard]] Read read_of(Seen seen, const Signature& signature) const {
+    return {seen.value, seen.view < 0 ? View::dense(signature.shape) : at(views_, seen.view)};
+  }
+  [[nodiscard]] Read read(int user, int input) { return read_of(seen(user, input), signature_of(input)); }
+  [[nodiscard]] Seen seen_by(const View& view, ValueId value) {
+    views_.push_back(view);
+    return {value, count(views_) - 1};
+  }
+
   /// Lowers node i for its user (itself, the first time), which decides how its inputs are read.
-  void lower_node_into(Read& read, int i, int user) {
+  Seen lower_node(int i, int user) {
     const Node& node = graph_.node(i);
-    if (node.op->kind == OpKind::leaf || input_places_.contains(i)) {
-      read = {plan_.values.push_back({node.signature, leaf_place(i, node), {}}), View::dense(node.signature.shape)};
-      return;
-    }
-    if (node.op->kind == OpKind::view) {
-      Read& from = seen(user, node.inputs[0]);
-      auto view = node.op->view(from.view, node.attributes, node.signature.shape);
-      if (!view) {
-        make_dense(from, signature_of(node.inputs[0]));
-        view = node.op->view(from.view, node.attributes, node.signature.shape);
-      }
-      read = {from.value, *view};
-      return;
-    }
+    if (node.op->kind == OpKind::leaf || input_places_.contains(i))
+      return {plan_.values.push_back({node.signature, leaf_place(i, node), {}})};
+    if (node.op->kind == OpKind::view) return lower_view(node, user);
     if (node.op->converts) {  // a load of another dtype: its readers convert, and round, as they load
-      Read& from = seen(user, node.inputs[0]);
-      if (converts(from, signature_of(node.inputs[0]))) make_dense(from, signature_of(node.inputs[0]));
-      read = from;
-      return;
+      Seen& from = seen(user, node.inputs[0]);
+      if (converts(from.value, signature_of(node.inputs[0]))) make_dense(from, signature_of(node.inputs[0]));
+      return from;
     }
-    if (node.op->kind == OpKind::reduce && absorbs_reduction(node, seen(user, node.inputs[0]), read)) return;
+    if (node.op->kind == OpKind::reduce) {
+      if (const auto whole = whole_element(node, read(user, node.inputs[0]))) return *whole;
+    }
     Item item =
         as_product(node, user).value_or(Item{kind_of(node), node.op->name, node.op->kernel, &node.attributes, {}});
     item.node = i;
     item.late = recompute_before_ > 0 && user >= recompute_before_;
     if (item.reads.empty()) {
-      for (const int input : node.inputs) {
-        Read& from = seen(user, input);
-        if (item.kind == ItemKind::opaque && (!from.view.is_dense() || converts(from, signature_of(input))))
-          make_dense(from, signature_of(input));
-        item.reads.push_back(from);
-      }
+      item.reads.reserve(node.inputs.size());
+      for (const int input : node.inputs) item.reads.push_back(operand(item.kind, user, input));
     }
-    read = {add_item(std::move(item), node.signature), View::dense(node.signature.shape)};
+    return {add_item(std::move(item), node.signature)};
+  }
+
+  Seen lower_view(const Node& node, int user) {
+    Seen& from = seen(user, node.inputs[0]);
+    const auto view = [&] {
+      return node.op->view(read_of(from, signature_of(node.inputs[0])).view, node.attributes, node.signature.shape);
+    };
+    auto found = view();
+    if (!found) {
+      make_dense(from, signature_of(node.inputs[0]));
+      found = view();
+    }
+    return seen_by(*found, from.value);
+  }
+
+  /// The read of an input of an item; an opaque kernel takes only whole values of the right type.
+  Read operand(ItemKind kind, int user, int input) {
+    Seen& from = seen(user, input);
+    const bool is_dense = from.view < 0 || at(views_, from.view).is_dense();
+    if (kind == ItemKind::opaque && (!is_dense || converts(from.value, signature_of(input))))
+      make_dense(from, signature_of(input));
+    return read_of(from, signature_of(input));
   }
 
   /// A reduction over one element is the element itself.
-  static bool absorbs_reduction(const Node& node, const Read& from, Read& read) {
-    if (from.view.shape[1] != 1) return false;
+  std::optional<Seen> whole_element(const Node& node, const Read& from) {
+    if (from.view.shape[1] != 1) return std::nullopt;
     const auto view = from.view.reshape(node.signature.shape);
-    if (view) read = {from.value, *view};
-    return view.has_value();
+    return view ? std::optional(seen_by(*view, from.value)) : std::nullopt;
   }
 
   /// An op whose results are products of one element of each input, lowered as elementwise multiplication: this needs
@@ -159,7 +194,7 @@ class Lowering {
     };
     const auto dense = [&](int input) { return View::dense(signature_of(input).shape); };
     if (!factors(dense(node.inputs[0]), dense(node.inputs[1]))) return std::nullopt;
-    const Read left = seen(user, node.inputs[0]), right = seen(user, node.inputs[1]);
+    const Read left = read(user, node.inputs[0]), right = read(user, node.inputs[1]);
     const auto [a, b] = *factors(left.view, right.view);
     return Item{ItemKind::elementwise, node.op->name, &mul, &node.attributes, {{left.value, a}, {right.value, b}}};
   }
@@ -170,32 +205,38 @@ class Lowering {
   }
 
   /// Whether a read still needs a cast before it.
-  [[nodiscard]] bool converts(const Read& read, const Signature& seen_as) const {
-    return plan_.dtype(read.value) != seen_as.dtype;
+  [[nodiscard]] bool converts(ValueId value, const Signature& seen_as) const {
+    return plan_.dtype(value) != seen_as.dtype;
   }
 
-  /// Copies the elements of a read into a new value.
-  void make_dense(Read& read, const Signature& signature) {
-    read = {add_item(copy_item(read, signature.dtype), signature), View::dense(signature.shape)};
+  /// Copies the elements of what is seen into a new value.
+  void make_dense(Seen& seen, const Signature& signature) {
+    seen = {add_item(copy_item(read_of(seen, signature), signature.dtype), signature)};
   }
 
   Place leaf_place(int i, const Node& node) {
     if (const auto bound = input_places_.find(i); bound != input_places_.end()) return bound->second;
     if (node.op->leaf == Leaf::input) fail<UsageError>("[program] the input '{}' has no place", node.attributes.name);
-    const bool number = node.op->leaf == Leaf::number;
-    const Tensor one = number ? full({}, node.attributes.number, node.signature.dtype) : node.attributes.tensor.front();
+    if (node.op->leaf != Leaf::number)
+      return add_constant(node.attributes.tensor.front().raw(), node.attributes.tensor.front().bytes());
+    const double number = node.attributes.number;
+    if (node.signature.dtype == f64) return add_constant(&number, sizeof(number));
+    const Tensor converted = full({}, number, node.signature.dtype);
+    return add_constant(converted.raw(), converted.bytes());
+  }
+  Place add_constant(const void* from, std::size_t bytes) {
     const std::size_t offset = (plan_.constants.size() + alignment_ - 1) / alignment_ * alignment_;
-    plan_.constants.resize(offset + one.bytes());
-    std::memcpy(plan_.constants.data() + offset, one.raw(), one.bytes());
+    plan_.constants.resize(offset + bytes);
+    std::memcpy(plan_.constants.data() + offset, from, bytes);
     return {constants_base, static_cast<std::int64_t>(offset)};
   }
 
   /// Lets the item that computes an output write it to its place, or adds a copy.
   void bind_output(const Bound& output) {
-    Read read = at(reads_, rep(output.var.index()));
+    Read read = read_of(at(seen_, rep(output.var.index())), signature_of(output.var.index()));
     const PlanValue& value = plan_.values[read.value];
     const Signature signature{output.var.shape(), output.var.dtype()};
-    if (!value.producer || value.place || !is_identity(plan_, read) || converts(read, signature)) {
+    if (!value.producer || value.place || !is_identity(plan_, read) || converts(read.value, signature)) {
       read.value = add_item(copy_item(read, signature.dtype), signature);
     }
     plan_.values[read.value].place = output.place;
@@ -209,8 +250,9 @@ class Lowering {
   int recompute_before_;
   std::size_t alignment_;
   std::vector<int> chain_;
-  std::vector<Read> reads_;                 // how each live node is read
-  std::vector<std::optional<Read>> again_;  // and how each recomputed node is read
+  std::vector<Seen> seen_;                  // how each live node is seen
+  std::vector<std::optional<Seen>> again_;  // and how each recomputed node is seen
+  std::vector<View> views_;
   Plan plan_;
 };
 

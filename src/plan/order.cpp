@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <set>
+#include <span>
+#include <utility>
 
 #include "plan/plan.hpp"
 
@@ -15,13 +17,28 @@ std::int64_t bytes_of(const Plan& plan, ValueId value) {
 }
 
 /// For each value, the instructions that read it, once for each read.
-IndexVector<ValueId, std::vector<InstructionId>> readers_of(const Plan& plan) {
-  IndexVector<ValueId, std::vector<InstructionId>> readers(plan.values.size());
-  for (const InstructionId i : plan.instructions.ids()) {
-    for (const ValueId value : plan.instructions[i].inputs) readers[value].push_back(i);
+class Readers {
+ public:
+  explicit Readers(const Plan& plan) : ends_(plan.values.size(), 0) {
+    for (const Instruction& instruction : plan.instructions) {
+      for (const ValueId value : instruction.inputs) ++ends_[value];
+    }
+    int reads = 0;
+    for (int& end : ends_) end = std::exchange(reads, reads + end);  // now the begin, and later the end
+    readers_.resize(static_cast<std::size_t>(reads));
+    for (const InstructionId i : plan.instructions.ids()) {
+      for (const ValueId value : plan.instructions[i].inputs) at(readers_, ends_[value]++) = i;
+    }
   }
-  return readers;
-}
+  [[nodiscard]] std::span<const InstructionId> operator[](ValueId value) const {
+    const int begin = value.index() > 0 ? ends_[ValueId(value.index() - 1)] : 0;
+    return std::span(readers_).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(ends_[value] - begin));
+  }
+
+ private:
+  IndexVector<ValueId, int> ends_;
+  std::vector<InstructionId> readers_;  // of all values, one after another
+};
 
 /// The most bytes alive at once when instructions run in this order.
 std::int64_t peak(const Plan& plan, const std::vector<InstructionId>& sequence) {
@@ -46,7 +63,7 @@ class Scheduler {
  public:
   explicit Scheduler(const Plan& plan)
       : plan_(plan),
-        readers_(readers_of(plan)),
+        readers_(plan),
         readers_left_(plan.values.size(), 0),
         waiting_(plan.instructions.size(), 0),
         growth_(plan.instructions.size(), 0),
@@ -87,15 +104,16 @@ class Scheduler {
  private:
   /// The last instruction that reads a value frees it.
   void tell_last_reader(ValueId value) {
-    const auto last = std::ranges::find(readers_[value], 0, [&](InstructionId i) { return done_[i]; });
-    if (last == readers_[value].end()) return;  // the instruction that runs now reads the value twice
+    const auto readers = readers_[value];
+    const auto last = std::ranges::find(readers, 0, [&](InstructionId i) { return done_[i]; });
+    if (last == readers.end()) return;  // the instruction that runs now reads the value twice
     const bool is_ready = ready_.erase({growth_[*last], *last}) > 0;
     growth_[*last] -= bytes_of(plan_, value);
     if (is_ready) ready_.emplace(growth_[*last], *last);
   }
 
   const Plan& plan_;
-  IndexVector<ValueId, std::vector<InstructionId>> readers_;
+  Readers readers_;
   IndexVector<ValueId, int> readers_left_;
   IndexVector<InstructionId, int> waiting_;          // inputs that are not computed yet
   IndexVector<InstructionId, std::int64_t> growth_;  // change of the bytes alive if it came next

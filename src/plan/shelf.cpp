@@ -11,14 +11,17 @@ void Shelf::Block::summarise() {
   widest_gap = 0;
   first = latest_first = front.first;
   last = earliest_last = front.last;
-  for (const Buffer& b : buffers) {
-    widest_gap = std::max(widest_gap, b.offset - end);
-    end = std::max(end, b.end());
-    first = std::min(first, b.first);
-    latest_first = std::max(latest_first, b.first);
-    last = std::max(last, b.last);
-    earliest_last = std::min(earliest_last, b.last);
-  }
+  for (const Buffer& b : buffers) add_to_summary(b);
+}
+
+/// Extends the summary by a buffer behind all others.
+void Shelf::Block::add_to_summary(const Buffer& b) {
+  widest_gap = std::max(widest_gap, b.offset - end);
+  end = std::max(end, b.end());
+  first = std::min(first, b.first);
+  latest_first = std::max(latest_first, b.first);
+  last = std::max(last, b.last);
+  earliest_last = std::min(earliest_last, b.last);
 }
 
 /// Whether no buffer of the block is in the way.
@@ -64,7 +67,10 @@ void Shelf::keep(const Buffer& buffer) {
   if (block != blocks_.begin()) --block;
   if (block == blocks_.end()) block = blocks_.emplace(block);
   auto& buffers = block->buffers;
-  buffers.insert(std::ranges::upper_bound(buffers, buffer.offset, {}, &Buffer::offset), buffer);
+  const bool is_last = !buffers.empty() && buffers.back().offset <= buffer.offset;
+  buffers.insert(is_last ? buffers.end() : std::ranges::upper_bound(buffers, buffer.offset, {}, &Buffer::offset),
+                 buffer);
+  if (is_last && buffers.size() <= most_in_block) return block->add_to_summary(buffer);
   if (buffers.size() > most_in_block) {
     Block upper;
     const auto middle = buffers.begin() + most_in_block / 2;

@@ -39,6 +39,7 @@ class Shelf {
     int latest_first = 0, earliest_last = 0;
 
     void summarise();
+    void add_to_summary(const Buffer& b);
     [[nodiscard]] bool is_apart_from(const Buffer& buffer) const;
     [[nodiscard]] bool is_full_for(const Buffer& buffer) const;
   };

@@ -1,7 +1,8 @@
 // Simplifies a graph: ops without effect are removed, equal nodes become one.
 
 #include <bit>
-#include <unordered_set>
+#include <limits>
+#include <numeric>
 
 #include "plan/plan.hpp"
 
@@ -9,68 +10,94 @@ namespace thalweg {
 
 namespace {
 
-/// Whether a node is the number `wanted`, possibly broadcast.
-bool is_number(const Graph& graph, int index, double wanted) {
-  const Node* node = &graph.node(index);
-  while (node->op->kind == OpKind::view) node = &graph.node(node->inputs[0]);
-  return node->op->leaf == Leaf::number && node->attributes.number == wanted;
-}
-
-/// The input that an op passes on with the same bits, or -1.
-int unchanged_input(const Graph& graph, const Op& op, const std::vector<int>& inputs) {
-  if (op.identity) {
-    if (is_number(graph, inputs[1], *op.identity)) return inputs[0];
-    if (op.commutes && is_number(graph, inputs[0], *op.identity)) return inputs[1];
-  }
-  if (op.undoes_itself && graph.node(inputs[0]).op == &op) return graph.node(inputs[0]).inputs[0];
-  return -1;
-}
-
 bool may_be_shared(const Node& node) { return node.op->kind != OpKind::leaf && !node.attributes.rule; }
 
-/// What a node computes: its op, the nodes that replace its inputs, and its attributes.
-struct Computation {
-  const Node* node;
-  std::vector<int> inputs;
-  int index;
-
-  friend bool operator==(const Computation& a, const Computation& b) {
-    return a.node->op == b.node->op && a.inputs == b.inputs && a.node->attributes.ints == b.node->attributes.ints &&
-           a.number() == b.number();
+class Simplifier {
+ public:
+  explicit Simplifier(const Graph& graph)
+      : graph_(graph), places_(2 * std::bit_ceil(static_cast<std::size_t>(graph.size()) + 1), -1) {
+    same_as_.reserve(static_cast<std::size_t>(graph.size()));
+    numbers_.reserve(static_cast<std::size_t>(graph.size()));
   }
-  [[nodiscard]] std::uint64_t number() const { return std::bit_cast<std::uint64_t>(node->attributes.number); }
-};
 
-struct Hash {
-  std::size_t operator()(const Computation& c) const {
-    std::uint64_t hash = reinterpret_cast<std::uintptr_t>(c.node->op) ^ c.number();
+  std::vector<int> run() {
+    for (int i = 0; i < graph_.size(); ++i) {
+      const Node& node = graph_.node(i);
+      numbers_.push_back(number_of(node));
+      same_as_.push_back(replacement(i, node));
+    }
+    return std::move(same_as_);
+  }
+
+ private:
+  int replacement(int i, const Node& node) {
+    if (const int input = unchanged_input(node); input >= 0) return at(same_as_, input);
+    return may_be_shared(node) ? first_equal(i, node) : i;
+  }
+
+  /// The number that a node is, possibly broadcast; NaN if it is none.
+  [[nodiscard]] double number_of(const Node& node) const {
+    if (node.op->kind == OpKind::view) return at(numbers_, node.inputs[0]);
+    return node.op->leaf == Leaf::number ? node.attributes.number : std::numeric_limits<double>::quiet_NaN();
+  }
+
+  /// The node that replaces an input.
+  [[nodiscard]] int input(const Node& node, int k) const { return at(same_as_, at(node.inputs, k)); }
+
+  /// The input that an op passes on with the same bits, or -1.
+  [[nodiscard]] int unchanged_input(const Node& node) const {
+    const Op& op = *node.op;
+    if (op.identity) {
+      if (at(numbers_, input(node, 1)) == *op.identity) return input(node, 0);
+      if (op.commutes && at(numbers_, input(node, 0)) == *op.identity) return input(node, 1);
+    }
+    if (!op.undoes_itself) return -1;
+    const Node& inner = graph_.node(input(node, 0));
+    return inner.op == &op ? inner.inputs[0] : -1;
+  }
+
+  /// The first node that computes the same as node i. The nodes so far are in a hash table without chains: the next
+  /// free place holds what does not fit into its own.
+  int first_equal(int i, const Node& node) {
+    const std::size_t mask = places_.size() - 1;
+    for (std::size_t place = hash(node) & mask;; place = (place + 1) & mask) {
+      int& held = places_[place];
+      if (held < 0) held = i;
+      if (held == i || compute_the_same(graph_.node(held), node)) return held;
+    }
+  }
+
+  [[nodiscard]] bool compute_the_same(const Node& a, const Node& b) const {
+    if (a.op != b.op || a.inputs.size() != b.inputs.size() || number(a) != number(b)) return false;
+    for (int k = 0; k < count(a.inputs); ++k) {
+      if (input(a, k) != input(b, k)) return false;
+    }
+    return a.attributes.ints == b.attributes.ints;
+  }
+  [[nodiscard]] std::size_t hash(const Node& node) const {
+    std::uint64_t hash = reinterpret_cast<std::uintptr_t>(node.op) ^ number(node);
     const auto mix = [&](std::int64_t x) {
       hash = (hash ^ static_cast<std::uint64_t>(x)) * 0x9e3779b97f4a7c15U;
       hash ^= hash >> 32;
     };
-    for (const int input : c.inputs) mix(input);
-    for (const std::int64_t number : c.node->attributes.ints) mix(number);
+    for (int k = 0; k < count(node.inputs); ++k) mix(input(node, k));
+    for (const std::int64_t value : node.attributes.ints) mix(value);
     return hash;
   }
+  static std::uint64_t number(const Node& node) { return std::bit_cast<std::uint64_t>(node.attributes.number); }
+
+  const Graph& graph_;
+  std::vector<int> same_as_;     // of the nodes so far
+  std::vector<double> numbers_;  // of the nodes so far
+  std::vector<int> places_;      // of the hash table: a node, or -1
 };
 
 }  // namespace
 
 std::vector<int> simplify(const Graph& graph, bool enabled) {
-  std::vector<int> same_as;
-  std::unordered_set<Computation, Hash> seen;
-  for (int i = 0; i < graph.size(); ++i) {
-    int& same = same_as.emplace_back(i);
-    if (!enabled) continue;
-    const Node& node = graph.node(i);
-    std::vector<int> inputs;
-    for (const int input : node.inputs) inputs.push_back(at(same_as, input));
-    if (const int input = unchanged_input(graph, *node.op, inputs); input >= 0) {
-      same = at(same_as, input);
-    } else if (may_be_shared(node)) {
-      same = seen.insert({&node, std::move(inputs), i}).first->index;
-    }
-  }
+  if (enabled) return Simplifier(graph).run();
+  std::vector<int> same_as(static_cast<std::size_t>(graph.size()));
+  std::iota(same_as.begin(), same_as.end(), 0);
   return same_as;
 }
 

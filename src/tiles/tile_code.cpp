@@ -3,12 +3,11 @@
 #include <algorithm>
 #include <atomic>
 #include <map>
-#include <mutex>
 #include <string>
-#include <unordered_map>
 
 #include "core/error.hpp"
 #include "core/index.hpp"
+#include "core/shared_by_key.hpp"
 
 #if defined(__x86_64__)
 #include <xbyak/xbyak.h>
@@ -413,56 +412,29 @@ bool TileCode::fits(const TileLoop& loop) {
 
 namespace {
 
-/// Everything on which the code of a loop depends, as text.
+/// Everything on which the code of a loop depends.
 std::string key_of(const TileLoop& loop) {
   std::string key;
-  const auto add = [&](auto part) { key.append(reinterpret_cast<const char*>(&part), sizeof(part)); };
-  add(loop.dtype);
+  add_to_key(key, loop.dtype);
   for (const TileStep& step : loop.steps) {
-    add(step.op);
-    add(step.out);
-    for (const int r : step.op->operands(step.in)) add(r);
+    add_to_key(key, step.op, step.out);
+    for (const int r : step.op->operands(step.in)) add_to_key(key, r);
   }
   for (const std::vector<bool>* flags : {&loop.is_number, &loop.is_kept, &loop.prefetched}) {
-    add(flags->size());
-    for (const bool flag : *flags) add(flag);
+    add_to_key(key, flags->size());
+    for (const bool flag : *flags) add_to_key(key, flag);
   }
   return key;
 }
 
-/// Cache of the code in use, so that equal loops share it. A long function repeats a few of them thousands of times,
-/// and each would need its own pages.
-class KnownCode {
- public:
-  std::shared_ptr<const Assembler> of(const TileLoop& loop) {
-    const std::string key = key_of(loop);
-    const std::lock_guard lock(mutex_);
-    std::weak_ptr<const Assembler>& known = known_[key];
-    if (auto code = known.lock()) return code;
-    // the constructor generates the code; the loop is not used afterwards
-    auto code = std::make_shared<const Assembler>(loop);
-    known = code;
-    if (known_.size() > 2 * in_use_at_last_look_ + 100) forget_unused();
-    return code;
-  }
-
- private:
-  void forget_unused() {
-    std::erase_if(known_, [](const auto& entry) { return entry.second.expired(); });
-    in_use_at_last_look_ = known_.size();
-  }
-
-  std::mutex mutex_;
-  std::unordered_map<std::string, std::weak_ptr<const Assembler>> known_;
-  std::size_t in_use_at_last_look_ = 0;
-};
-
 }  // namespace
 
+/// A long function repeats a few loops thousands of times, and the code of each would need its own pages.
 TileCode::TileCode(const TileLoop& loop) {
-  static KnownCode known;
+  static SharedByKey<Assembler> known;
   try {
-    const auto code = known.of(loop);
+    // the constructor generates the code; the loop is not used afterwards
+    const auto code = known.get(key_of(loop), [&] { return std::make_shared<const Assembler>(loop); });
     run_ = code->entry();
     memory_ = code;
   } catch (const Xbyak::Error& error) {

@@ -7,6 +7,7 @@
 #include "core/block.hpp"
 #include "core/error.hpp"
 #include "core/index.hpp"
+#include "core/shared_by_key.hpp"
 #include "tiles/bound_tile.hpp"
 #include "tiles/gather.hpp"
 #include "tiles/tile_plan.hpp"
@@ -389,9 +390,35 @@ void TileRunner<T>::run(const KernelCall& call) const {
   }
 }
 
+/// Everything on which the plan of a program depends.
+std::string key_of(const TileProgram& program) {
+  std::string key;
+  add_to_key(key, program.dtype, program.outer, program.reduced, program.inner, program.compile, program.loads.size(),
+             program.steps.size(), program.stores.size());
+  for (const TileProgram::Load& load : program.loads) {
+    add_to_key(key, load.input, load.dtype, load.stored, load.view.offset, load.view.shape.rank());
+    for (int axis = 0; axis < load.view.shape.rank(); ++axis)
+      add_to_key(key, load.view.shape[axis], at(load.view.strides, axis));
+  }
+  for (const TileProgram::Step& step : program.steps) {
+    add_to_key(key, step.op);
+    for (const int r : step.operands()) add_to_key(key, r);
+  }
+  for (const TileProgram::Store& store : program.stores) {
+    add_to_key(key, store.reg, store.output, store.stored, store.aliases.size());
+    for (const int load : store.aliases) add_to_key(key, load);
+  }
+  for (const TileProgram::Reduce& reduce : program.reductions)
+    add_to_key(key, reduce.reducer, reduce.reg, reduce.output);
+  return key;
+}
+
 template <class T>
 Kernel kernel_of(const TileProgram& program) {
-  const auto runner = std::make_shared<const TileRunner<T>>(plan_tiles(program));
+  // the groups of a long function are a few, repeated thousands of times
+  static SharedByKey<TileRunner<T>> known;
+  const auto runner =
+      known.get(key_of(program), [&] { return std::make_shared<const TileRunner<T>>(plan_tiles(program)); });
   Kernel kernel{[runner](const KernelCall& call) { runner->run(call); }, runner->plan().scratch()};
   if (runner->plan().is_one_go()) {
     kernel.bind = [runner](const KernelCall& call) -> std::function<void()> {
