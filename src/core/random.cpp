@@ -62,10 +62,11 @@ std::vector<std::int64_t> shuffled(RandomKey key, std::int64_t n) {
   std::vector<std::int64_t> order(static_cast<std::size_t>(n));
   std::iota(order.begin(), order.end(), 0);
   const std::uint64_t start = mix(key.purpose ^ mix(key.seed));
-  for (std::size_t i = 0; i + 1 < order.size(); ++i) {
+  std::int64_t* const rows = order.data();
+  for (std::uint64_t i = 0, left = order.size(); left > 1; ++i, --left) {
     // the high half of a product is uniform below its factor, up to an error of n / 2^64 (Lemire 2019)
     const auto word = static_cast<Wide>(mix(start + i));
-    std::swap(order[i], order[i + static_cast<std::size_t>(word * (order.size() - i) >> 64)]);
+    std::swap(rows[i], rows[i + static_cast<std::uint64_t>(word * left >> 64)]);
   }
   return order;
 }

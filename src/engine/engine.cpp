@@ -123,6 +123,7 @@ bool Engine::is_prepared(const State& state) const {
 }
 
 void Engine::prepare(State& state) {
+  alike_ = nullptr;
   check_parameters(state);
   if (layout_ != state.layout || ranks_changed_) {
     ranks_changed_ = false;
@@ -174,6 +175,7 @@ std::vector<FactoredLayer> Engine::factored(std::size_t objective, const Layout&
 }
 
 void Engine::set_ranks(std::shared_ptr<Communicator> ranks) {
+  alike_ = nullptr;
   ranks_changed_ = ranks_changed_ || ranks_ != ranks;
   rank_sums_.reset();
   ranks_ = std::move(ranks);
@@ -372,6 +374,7 @@ LossSum Engine::evaluate(std::size_t objective, const State& state, const Datase
 
 void Engine::set_memory(Memory memory) {
   if (!programs_.set_memory(memory)) return;
+  alike_ = nullptr;
   one_shard_ = {};
   rank_sums_.reset();
   sums_there_.reset();
@@ -387,6 +390,7 @@ void Engine::set_precision(Precision precision) {
         o.updater.optimizer().name);
   }
   if (!programs_.set_precision(precision)) return;
+  alike_ = nullptr;
   one_shard_ = {};
   rank_sums_.reset();
   sums_there_.reset();
@@ -394,6 +398,7 @@ void Engine::set_precision(Precision precision) {
 }
 
 void Engine::watch_layers(bool watch) {
+  alike_ = nullptr;
   watches_layers_ = watch;
   for (Member& o : objectives_) o.layer_norms.reset();
 }
@@ -432,6 +437,11 @@ void move(State& state, const Movement& m, const std::byte* observed, double row
 
 void Engine::turn(State& state, const RowSelection& batch, const Turn& turn, StepReport& report) {
   const FlushDenormals flush;
+  if (!turn_again(state, batch, turn, report)) turn_anew(state, batch, turn, report);
+}
+
+void Engine::turn_anew(State& state, const RowSelection& batch, const Turn& turn, StepReport& report) {
+  alike_ = nullptr;
   const std::int64_t rows = batch.count();
   if (rows == 0) fail<UsageError>("[train] a batch of no rows");
   if (objectives_.front().declared.empty()) (void)trace(batch.data, Mode::train, state.layout->dtype);
@@ -475,6 +485,7 @@ void Engine::turn(State& state, const RowSelection& batch, const Turn& turn, Ste
   const double* reported = sums.numbers + programs.whole->losses();
   for (std::size_t i = 0; i < reports.size(); ++i)
     report.metrics.emplace_back(reports[i], reported[i] / static_cast<double>(rows));
+  if (can_be_repeated(programs)) alike_ = programs.whole;
   if (sums.lent.data()) give_back(std::move(sums));
 }
 

@@ -234,6 +234,14 @@ class Engine {
   /// Estimates the diagonal from drawn labels.
   void square_drawn_gradient(State& state, const RowSelection& batch);
   void move_statistics(State& state, const RowSelection& batch, const BatchPrograms& programs, const Sums& sums);
+  // turn_again.cpp
+  /// Whether a turn with one small shard may be followed by one that only repeats its calls.
+  [[nodiscard]] bool can_be_repeated(const BatchPrograms& programs) const;
+  /// A turn that is like the last one in all but its rows: see alike_. False, and nothing is changed, where it is not,
+  /// or where a number is not finite.
+  [[nodiscard]] bool turn_again(State& state, const RowSelection& batch, const Turn& turn, StepReport& report);
+  /// Any other turn.
+  void turn_anew(State& state, const RowSelection& batch, const Turn& turn, StepReport& report);
   // turn_late.cpp
   /// Whether a step's numbers are needed for its report alone.
   [[nodiscard]] bool can_be_late(const BatchPrograms& programs) const;
@@ -265,6 +273,9 @@ class Engine {
   std::optional<Guide> guide_;    // for the present layout
   std::optional<WholeSteps> whole_steps_;
   double asked_norm_ = 0;  // norm of the gradient that replaces the batch's
+  /// The program of the last turn, if that had one small shard on this CPU and one objective whose optimizer looks at
+  /// its gradient alone: then most of what a turn has to find out has been found.
+  const ShardProgram* alike_ = nullptr;
 };
 
 /// The layout of the state that these engines train; allocates no state. Throws what initial_state throws.

@@ -108,9 +108,19 @@ void Objectives::drop_late() {
   for (const auto& engine : engines_) engine->drop_late();
 }
 
-void Objectives::round(State& state, const RowSelection& batch, const Clock& clock, std::int64_t shard_size,
-                       const RowWeights& row_weights, StepReport& round, bool may_lag) {
-  measured_.clear();
+void Objectives::round_of_one(State& state, const RowSelection& batch, const Clock& clock, std::int64_t shard_size,
+                              const RowWeights& row_weights, StepReport& round, bool may_lag) {
+  Engine& engine = *engines_.front();
+  Progress progress = own_progress(clock, 1);
+  if (!clock.plateaus.empty()) progress.plateau = clock.plateaus[0].factor;
+  engine.turn(state, batch, {{&progress, 1}, shard_size, row_weights[0], may_lag}, round);
+  if (!round.metrics.empty()) note(engine, round);
+  round.total_steps = clock.total;
+  ++state.step;
+}
+
+void Objectives::round_of_all(State& state, const RowSelection& batch, const Clock& clock, std::int64_t shard_size,
+                              const RowWeights& row_weights, StepReport& round, bool may_lag) {
   std::size_t objective = 0;  // among all
   for (std::size_t e = 0; e < engines_.size(); ++e) {
     Engine& engine = *engines_[e];
@@ -129,14 +139,12 @@ void Objectives::round(State& state, const RowSelection& batch, const Clock& clo
     StepReport& report = e == 0 ? round : other_;
     const bool is_alone = engines_.size() == 1;  // the next engine reads what this one updates
     engine.turn(state, batch, {progress_, shard_size, row_weights[e], may_lag && is_alone}, report);
-    if (are_several() || !report.metrics.empty()) note(engine, report);
+    note(engine, report);
     if (e > 0) round.layer_norms.insert(round.layer_norms.end(), report.layer_norms.begin(), report.layer_norms.end());
   }
   round.total_steps = clock.total;
-  if (are_several()) {
-    round.metrics.clear();
-    for (const Measured& m : measured_) round.metrics.emplace_back(m.name, m.value);
-  }
+  round.metrics.clear();
+  for (const Measured& m : measured_) round.metrics.emplace_back(m.name, m.value);
   ++state.step;
 }
 

@@ -32,7 +32,14 @@ class Objectives {
   /// With `may_lag`, which must be the same on all ranks, parameters that other ranks updated may be missing until
   /// `settle`, or the next round.
   void round(State& state, const RowSelection& batch, const Clock& clock, std::int64_t shard_size,
-             const RowWeights& row_weights, StepReport& report, bool may_lag = false);
+             const RowWeights& row_weights, StepReport& report, bool may_lag = false) {
+    if (!measured_.empty()) measured_.clear();
+    if (are_several()) {
+      round_of_all(state, batch, clock, shard_size, row_weights, report, may_lag);
+    } else {
+      round_of_one(state, batch, clock, shard_size, row_weights, report, may_lag);
+    }
+  }
   void settle() {
     for (const auto& engine : engines_) engine->settle();
   }
@@ -95,6 +102,11 @@ class Objectives {
   [[nodiscard]] const Device& device() const { return engines_.front()->device(); }
 
  private:
+  /// The rounds of one objective, and of several.
+  void round_of_one(State& state, const RowSelection& batch, const Clock& clock, std::int64_t shard_size,
+                    const RowWeights& row_weights, StepReport& round, bool may_lag);
+  void round_of_all(State& state, const RowSelection& batch, const Clock& clock, std::int64_t shard_size,
+                    const RowWeights& row_weights, StepReport& round, bool may_lag);
   void note(Engine& engine, const StepReport& report);
   [[nodiscard]] WholeSlots whole_of(const Slots& slots) const;
   [[nodiscard]] bool are_several() const { return several_; }

@@ -64,7 +64,11 @@ void gather_columns(const RowSelection& batch, std::int64_t begin, std::int64_t 
   const auto rows = batch.rows.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(count));
   data::check_rows(rows, batch.data.rows());
   for (const data::RowSource& column : columns) {
-    copy_rows(column.first, column.row_bytes, rows, into);
+    if (rows.size() == 1) {
+      copy_row(column.first + static_cast<std::size_t>(rows[0]) * column.row_bytes, column.row_bytes, into);
+    } else {
+      copy_rows(column.first, column.row_bytes, rows, into);
+    }
     into += aligned(column.row_bytes * rows.size());
   }
 }

@@ -69,6 +69,7 @@ void Updater::prepare(State& state, const Layout& trained, std::span<const Facto
     arena_ = Block(update_->program ? update_->program->arena_bytes() : 0, far);
     layout_ = state.layout;
     scalars_.assign(update_->scalars.size(), 0);
+    filled_with_.reset();
     bases_.assign(UpdateBases::first_slot - first_user_base + update_->slots.size(), nullptr);
     if (far) scalars_there_ = Block(scalars_.size() * sizeof(double), far);
   }
@@ -123,8 +124,21 @@ std::int64_t Updater::skipped(const State& state) const {
   return counted ? static_cast<std::int64_t>(state.slots[own_.end() - 1].second.at(0)) : 0;
 }
 
+void Updater::set_scalars(const StepNumbers& numbers) {
+  if (numbers.momentum || filled_with_ != numbers.seed) {
+    fill_scalars(*update_, numbers, scalars_);
+    filled_with_.reset();
+    if (!numbers.momentum) filled_with_ = numbers.seed;
+    return;
+  }
+  scalars_[scalar_step] = static_cast<double>(numbers.step);
+  scalars_[scalar_inverse_weight] = 1 / numbers.weight;
+  scalars_[scalar_gradient_norm] = numbers.gradient_norm;
+  scalars_[scalar_lr] = numbers.lr;
+}
+
 std::byte* Updater::scalars_of(const StepNumbers& numbers) {
-  fill_scalars(*update_, numbers, scalars_);
+  set_scalars(numbers);
   auto* const here = reinterpret_cast<std::byte*>(scalars_.data());
   if (!far_) return here;
   far_->write(scalars_there_.data(), here, scalars_.size() * sizeof(double));
@@ -142,6 +156,22 @@ void Updater::run(State& state, std::byte* gradient, std::byte* scalars, Workers
     place(Mirrored::write(far_, state.slots[own_.program + i].second));
   if (stay && calls_.are_bound()) return calls_.again();
   update_->program->run(bases_, arena_.data(), workers, calls_);
+}
+
+bool Updater::are_in_place(State& state, const std::byte* gradient) const {
+  if (far_ || counts() || !calls_.are_bound() || slots_.data() != state.slots.data() ||
+      slots_.size() != state.slots.size())
+    return false;
+  std::byte* const* base = bases_.data();
+  if (*base++ != state.parameters.mutable_raw() || *base++ != gradient) return false;
+  ++base;  // the scalars are here
+  for (std::size_t i = 0; i < update_->slots.size(); ++i) {
+    auto& [name, values] = state.slots[own_.program + i];
+    const UpdateSlot& wanted = update_->slots[i];  // other slots may lie where these lay
+    if (values.size() != wanted.size || values.dtype() != wanted.dtype || name != wanted.name) return false;
+    if (*base++ != values.mutable_raw()) return false;
+  }
+  return true;
 }
 
 Tensor Updater::evaluated(const State& state, Workers& workers) const {

@@ -48,6 +48,13 @@ class Updater {
   /// The same in two parts: first the scalars, in the memory of the update's device, then the step that uses them.
   [[nodiscard]] std::byte* scalars_of(const StepNumbers& numbers);
   void run(State& state, std::byte* gradient, std::byte* scalars, Workers& workers);
+  /// Whether a state and a gradient have the addresses of the last run: then `run_again` may follow. False for an
+  /// objective with a name.
+  [[nodiscard]] bool are_in_place(State& state, const std::byte* gradient) const;
+  void run_again(const StepNumbers& numbers) {
+    set_scalars(numbers);
+    calls_.again();
+  }
   /// The parameters to evaluate with.
   [[nodiscard]] Tensor evaluated(const State& state, Workers& workers) const;
 
@@ -68,6 +75,7 @@ class Updater {
   [[noreturn]] void refuse(const State& state, const Own& own) const;
   [[nodiscard]] std::size_t wanted() const { return update_->slots.size() + (counts() ? 1 : 0); }
   [[nodiscard]] bool counts() const { return !prefix_.empty(); }
+  void set_scalars(const StepNumbers& numbers);
 
   std::string prefix_;
   Optimizer optimizer_;
@@ -80,7 +88,8 @@ class Updater {
   Device* far_ = nullptr;
   Block arena_, scalars_there_;
   std::vector<double> scalars_;
-  std::vector<std::byte*> bases_;  // of the last step
+  std::optional<std::uint64_t> filled_with_;  // the seed with which all scalars were set; none after a cycled momentum
+  std::vector<std::byte*> bases_;             // of the last step
 };
 
 }  // namespace thalweg

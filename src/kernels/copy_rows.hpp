@@ -26,4 +26,21 @@ inline void copy_rows(const std::byte* table, std::size_t row_bytes, std::span<c
   }
 }
 
+/// Copies a row of whole floats in whole vectors.
+void copy_row_in_vectors(const std::byte* row, std::size_t row_bytes, std::byte* into);
+
+/// Copies one row to `into`, which begins with a cache line and has room for whole lines; what lies behind the row in
+/// its last line is lost. A kernel that reads the row in vectors right away gets each from one store: several short
+/// stores, as memcpy makes them, would have to reach the cache first.
+inline void copy_row(const std::byte* row, std::size_t row_bytes, std::byte* into) {
+  constexpr std::size_t longest = 4096;
+  if (row_bytes == sizeof(float)) {
+    std::memcpy(into, row, sizeof(float));
+  } else if (row_bytes % sizeof(float) != 0 || row_bytes > longest) {
+    std::memcpy(into, row, row_bytes);
+  } else {
+    copy_row_in_vectors(row, row_bytes, into);
+  }
+}
+
 }  // namespace thalweg

@@ -63,6 +63,20 @@ void small_f32(const ProductShape& p, const float* a, const float* b, float* c, 
   small_product({a, p.transpose_a ? 1 : p.k, p.transpose_a ? p.m : 1, b, p.n, c, p.m, p.n, p.k});
 }
 
+/// The same with all that does not change decided before the call.
+std::function<void()> bound_f32(const ProductShape& p, const float* a, const float* b, float* c, float* packed) {
+  const auto dots = [run = row_dots_function(), k = p.k](const float* rows, const float* x, float* y, std::int64_t m) {
+    return [run, k, rows, x, y, m] { run(rows, k, x, y, m, k); };
+  };
+  if (p.n == 1 && !p.transpose_a) return dots(a, b, c, p.m);
+  if (p.m == 1 && p.transpose_b) return dots(b, a, c, p.n);
+  if (p.n == 1) {
+    const SmallProduct product{b, p.k, 1, a, p.m, c, 1, p.m, p.k};
+    return [run = small_product_function(), product] { run(product); };
+  }
+  return [p, a, b, c, packed] { small_f32(p, a, b, c, packed); };
+}
+
 /// Below this many multiplications a library call costs more than it saves.
 constexpr std::int64_t small_product_limit = 32 * 1024;
 /// A product of at least this many multiplications is split, at boundaries that depend only on its shape.
@@ -185,9 +199,9 @@ Kernel make_matmul(const KernelSite& site) {
     const auto run = [p](const KernelCall& call) {
       small_f32(p, call.in<float>(0), call.in<float>(1), call.out<float>(), reinterpret_cast<float*>(call.scratch));
     };
-    const auto bind = [p](const KernelCall& call) -> std::function<void()> {
-      return [p, a = call.in<float>(0), b = call.in<float>(1), c = call.out<float>(),
-              packed = reinterpret_cast<float*>(call.scratch)] { small_f32(p, a, b, c, packed); };
+    const auto bind = [p](const KernelCall& call) {
+      return bound_f32(p, call.in<float>(0), call.in<float>(1), call.out<float>(),
+                       reinterpret_cast<float*>(call.scratch));
     };
     return {run, scratch, bind};
   }

@@ -212,6 +212,9 @@ HWY_NOINLINE void RowProductsImpl(const float* a, const float* b, std::int64_t s
   for (; i < m; ++i) RowBand<1>(a + i * stride, b, stride, c + i * n, n, k);
 }
 
+SmallProductFunction ChosenSmallProduct() { return SmallProductImpl; }
+RowDotsFunction ChosenRowDots() { return RowDotsImpl; }
+
 }  // namespace HWY_NAMESPACE
 }  // namespace thalweg
 HWY_AFTER_NAMESPACE();
@@ -221,6 +224,11 @@ namespace thalweg {
 HWY_EXPORT(SmallProductImpl);
 HWY_EXPORT(RowDotsImpl);
 HWY_EXPORT(RowProductsImpl);
+HWY_EXPORT(ChosenSmallProduct);
+HWY_EXPORT(ChosenRowDots);
+
+SmallProductFunction small_product_function() { return HWY_DYNAMIC_DISPATCH(ChosenSmallProduct)(); }
+RowDotsFunction row_dots_function() { return HWY_DYNAMIC_DISPATCH(ChosenRowDots)(); }
 
 void small_product(const SmallProduct& product) { HWY_DYNAMIC_DISPATCH(SmallProductImpl)(product); }
 

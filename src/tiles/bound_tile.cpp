@@ -33,6 +33,7 @@ BoundTile<T>::BoundTile(const TilePlan& plan, const KernelCall& call)
       registers_(plan.loads.size() + plan.steps.size()) {
   for (int r = 0; r < count(plan.loads); ++r) place_load(r, call);
   place_steps(call);
+  reads_ = !numbers_.empty() || !gathered_.empty();
 }
 
 template <class T>
@@ -51,7 +52,11 @@ void BoundTile<T>::place_load(int r, const KernelCall& call) {
     } else if (source == Source::number) {
       T* number = &at(converted_, r);
       place = number;
-      numbers_.push_back({read_number<T, From>, first, number, 1});
+      if constexpr (std::is_same_v<From, double>) {
+        scalars_.push_back({reinterpret_cast<const double*>(first), number});
+      } else {
+        numbers_.push_back({read_number<T, From>, first, number, 1});
+      }
     } else if (source == Source::spread) {
       place = slot(r);
       numbers_.push_back({read_number<T, From>, first, slot(r), lanes_});
@@ -82,19 +87,24 @@ void BoundTile<T>::place_steps(const KernelCall& call) {
     calls_.push_back(single);
   }
   for (const auto& [reg, output, stored] : plan_.late_stores)
-    copies_.push_back({call.outputs[output], values(reg), stored, plan_.is_number(reg)});
+    add_copy({call.outputs[output], values(reg), stored, plan_.is_number(reg)});
   for (const auto& reduce : plan_.reductions)
     reductions_.push_back({reduce.reducer, values(reduce.reg), call.out<T>(reduce.output)});
 }
 
 template <class T>
-void BoundTile<T>::run() {
-  for (const Number& number : numbers_) {
-    const T value = number.read(number.from);
-    *number.into = value;
-    for (std::int64_t i = 1; i < number.count; ++i) number.into[i] = value;
+void BoundTile<T>::add_copy(const Copy& copy) {
+  if (elements_ == 1 && copy.stored == Stored::plain) {
+    singles_.push_back({copy.from, reinterpret_cast<T*>(copy.into)});
+  } else {
+    copies_.push_back(copy);
   }
-  for (const Gathered& view : gathered_) view.read(view.into, view.from, *view.view, elements_);
+}
+
+template <class T>
+void BoundTile<T>::run() {
+  for (const Single<double>& number : scalars_) *number.into = static_cast<T>(*number.from);
+  if (reads_) read();
   for (const Call& call : calls_) {
     if (call.code) {
       (*call.code)(registers_.data(), call.count);
@@ -102,6 +112,23 @@ void BoundTile<T>::run() {
       call.run(call.out, call.operands.data(), call.count);
     }
   }
+  for (const Single<T>& copy : singles_) *copy.into = *copy.from;
+  if (!copies_.empty()) copy();
+  for (const Reduction& reduce : reductions_) *reduce.into = reduce.reducer->row(reduce.from, elements_);
+}
+
+template <class T>
+void BoundTile<T>::read() {
+  for (const Number& number : numbers_) {
+    const T value = number.read(number.from);
+    *number.into = value;
+    for (std::int64_t i = 1; i < number.count; ++i) number.into[i] = value;
+  }
+  for (const Gathered& view : gathered_) view.read(view.into, view.from, *view.view, elements_);
+}
+
+template <class T>
+void BoundTile<T>::copy() {
   for (const Copy& copy : copies_) {
     if (copy.spread) {
       store_number(copy.into, copy.stored, 0, *copy.from, elements_);
@@ -109,7 +136,6 @@ void BoundTile<T>::run() {
       store_tile(copy.into, copy.stored, 0, copy.from, elements_);
     }
   }
-  for (const Reduction& reduce : reductions_) *reduce.into = reduce.reducer->row(reduce.from, elements_);
 }
 
 template class BoundTile<float>;

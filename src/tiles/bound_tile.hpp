@@ -16,7 +16,7 @@ class BoundTile {
   /// Whether a run is only one loop of machine code.
   [[nodiscard]] bool is_one_loop() const {
     return calls_.size() == 1 && calls_[0].code && numbers_.empty() && gathered_.empty() && copies_.empty() &&
-           reductions_.empty();
+           reductions_.empty() && scalars_.empty() && singles_.empty();
   }
   void run_loop() const { (*calls_[0].code)(registers_.data(), calls_[0].count); }
 
@@ -49,6 +49,12 @@ class BoundTile {
     Stored stored;
     bool spread;  // one number, repeated for each element
   };
+  /// A number that is copied as it is, or from f64.
+  template <class From>
+  struct Single {
+    const From* from;
+    T* into;
+  };
   struct Reduction {
     const Reducer* reducer;
     const T* from;
@@ -65,6 +71,10 @@ class BoundTile {
   }
   void place_load(int r, const KernelCall& call);
   void place_steps(const KernelCall& call);
+  void add_copy(const Copy& copy);
+  /// What few tiles have: numbers and views to be read, and copies of more than one number.
+  void read();
+  void copy();
   static constexpr std::int64_t per_line = 64 / sizeof(T);
   struct Line {
     alignas(64) T values[per_line];
@@ -75,21 +85,24 @@ class BoundTile {
     if (!step.output) return slot(step.out);
     if (lanes_ == elements_) return call.out<T>(*step.output);
     T* const place = at(slots_, own_slots_++ * lines_).values;
-    copies_.push_back({call.outputs[*step.output], place, Stored::plain, true});
+    add_copy({call.outputs[*step.output], place, Stored::plain, true});
     return place;
   }
 
   const TilePlan& plan_;
   std::int64_t elements_, lanes_;  // number of elements, and how many are computed
   std::int64_t lines_;             // cache lines of a slot
-  std::int64_t own_slots_;         // slots of the plan, and slots for outputs that are one number
+  bool reads_ = false;
+  std::int64_t own_slots_;  // slots of the plan, and slots for outputs that are one number
   std::vector<Line> slots_;
   std::vector<T> converted_;  // converted numbers, by register
   std::vector<const void*> registers_;
+  std::vector<Single<double>> scalars_;
   std::vector<Number> numbers_;
   std::vector<Gathered> gathered_;
   std::vector<Call> calls_;
   std::vector<Copy> copies_;
+  std::vector<Single<T>> singles_;  // copies of one number
   std::vector<Reduction> reductions_;
 };
 

@@ -131,20 +131,17 @@ struct Div {
     return vec::Div(a, b);
   }
 };
-template <class V>
-HWY_INLINE V EitherNan(V a, V b, V otherwise) {
-  return vec::IfThenElse(vec::IsNaN(a), a, vec::IfThenElse(vec::IsNaN(b), b, otherwise));
-}
+// NaN stays NaN: a comparison with a NaN is false, so the inner selection gives a where that is NaN.
 struct Minimum {
   template <class D, class V>
   static HWY_INLINE V f(D, V a, V b) {
-    return EitherNan(a, b, vec::IfThenElse(vec::Lt(b, a), b, a));
+    return vec::IfThenElse(vec::IsNaN(b), b, vec::IfThenElse(vec::Lt(b, a), b, a));
   }
 };
 struct Maximum {
   template <class D, class V>
   static HWY_INLINE V f(D, V a, V b) {
-    return EitherNan(a, b, vec::IfThenElse(vec::Gt(b, a), b, a));
+    return vec::IfThenElse(vec::IsNaN(b), b, vec::IfThenElse(vec::Gt(b, a), b, a));
   }
 };
 template <class D, class M>

@@ -193,7 +193,7 @@ class Fit {
   /// Collects new rows with the present state if they are due. Returns false if the run is to end, in which case the
   /// rows may be incomplete.
   [[nodiscard]] bool collect() {
-    if (!options_.collect || done() % collected_every() != 0) return true;
+    if (done() % collected_every() != 0) return true;
     bool stopped = false;
     CollectRequest request{collection_ ? &*collection_ : nullptr, done() / collected_every(), options_.seed};
     request.stop = [&] { return stopped = stopped || options_.stop.stop_requested(); };
@@ -254,7 +254,7 @@ class Fit {
   }
 
   void train_one_step() {
-    if (!collect()) return stop_before_step();
+    if (options_.collect && !collect()) return stop_before_step();
     const Objectives::Clock clock{done(), position_.total_steps, steps_an_epoch_, position_.plateaus};
     const auto batch = batches_.of(*training_, done());
     if (is_late_) {
