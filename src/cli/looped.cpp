@@ -160,7 +160,11 @@ int train(LoopRun& run, const TrainArguments& arguments, const Context& context)
   const LoopConfig& config = *run.config;
   if (!context.quiet && !context.json) say("{}\n", system.described());
   Sitting sitting(run.folder, progress_style(context.quiet, context.json), config.epochs);
-  if (system.steps > 0) sitting.go_on_after(system.steps);
+  if (system.steps > 0) {
+    sitting.go_on_after(system.steps);
+  } else {
+    (void)system.measure("");  // an error in the test data would lose the result of the training
+  }
   const Optimizer optimizer = config.make_optimizer(context.registry);
   const std::int64_t in_epoch = system.steps_in_epoch(), total = config.epochs * in_epoch;
   while (system.steps < total) {
@@ -180,7 +184,9 @@ int train(LoopRun& run, const TrainArguments& arguments, const Context& context)
       sitting.epoch({.epoch = system.steps / in_epoch, .step = system.steps, .metrics = std::move(metrics)});
       system.epoch_loss = system.epoch_weight = 0;
     }
-    const bool stop = sitting.signal() != 0 || system.steps == arguments.stop_after;
+    // a resumed run may be beyond the step after which it is to stop
+    const bool is_reached = arguments.stop_after > 0 && system.steps >= arguments.stop_after;
+    const bool stop = sitting.signal() != 0 || is_reached;
     if (stop || system.steps % config.save_every == 0) system.save(unfinished_model(run.folder), run.fingerprint);
     if (!stop || system.steps == total) continue;
     sitting.end();
@@ -272,6 +278,12 @@ void Looped::restore(const fs::path& path, const std::optional<std::string>& fin
   steps = static_cast<std::int64_t>(progress.at(0));
   epoch_loss = progress.at(1);
   epoch_weight = progress.at(2);
+}
+
+std::vector<std::string> looped_kinds() {
+  std::vector<std::string> kinds;
+  for (const LoopedRow& row : looped_rows()) kinds.emplace_back(row.kind);
+  return kinds;
 }
 
 const LoopedRow* looped_row(const ConfigTree& tree) {

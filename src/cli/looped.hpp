@@ -65,6 +65,7 @@ struct LoopedRow {
 [[nodiscard]] LoopedRow looped_embeddings();
 [[nodiscard]] LoopedRow looped_recommender();
 
+[[nodiscard]] std::vector<std::string> looped_kinds();
 /// The row that a configuration's `system.kind` names, or none.
 [[nodiscard]] const LoopedRow* looped_row(const ConfigTree& tree);
 int train_looped(const LoopedRow& row, const TrainArguments& arguments, const NamedTree& named, const Context& context);

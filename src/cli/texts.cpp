@@ -118,6 +118,15 @@ RunFolder folder_to_resume(const TrainArguments& arguments, const NamedTree& nam
   fail<UsageError>("[resume] there is no unfinished run {}. Hint: without --resume a new one begins.", wanted.string());
 }
 
+/// Reads the test texts once before the training, whose result would be lost by an error in them.
+void check_test(const TextClassifierConfig& config, const TextClassifier& model) {
+  if (config.test.empty() || config.test == "-") return;
+  const auto texts = data::open_texts(config.test, config.texts);
+  auto text = texts->next();
+  if (!text) fail<DataError>("[texts] {}: no texts", config.test);
+  for (; text; text = texts->next()) (void)data::class_number(model.classes(), text->label, *texts);
+}
+
 struct TextRun {
   TextClassifierConfig config;
   RunFolder folder;
@@ -145,9 +154,11 @@ TextRun start(const TrainArguments& arguments, const NamedTree& named, const Con
                        folder.path().string());
     TextClassifier model(config, TextClassifier::saved_classes(saved), context.registry);
     model.restore(saved, fingerprint);
+    check_test(config, model);
     return {std::move(config), std::move(folder), std::move(model), fingerprint, true};
   }
   TextClassifier model(config, data::classes_of(config.train, config.texts), context.registry);
+  check_test(config, model);
   RunFolder folder = RunFolder::create(wanted);
   write_atomically(folder.config(), config.toml());
   return {std::move(config), std::move(folder), std::move(model), fingerprint};
@@ -265,6 +276,9 @@ class Batches {
   std::vector<std::int32_t> targets_;
 };
 
+/// Whether a run is to stop after this step. A resumed run may be beyond it.
+bool is_reached(std::int64_t stop_after, std::int64_t step) { return stop_after > 0 && step >= stop_after; }
+
 /// Takes one step and reports it to the sitting.
 void take_step(TextRun& run, Batches& batches, const Optimizer& optimizer, std::int64_t total, Sitting& sitting) {
   RowTable& table = run.model.linear().table();
@@ -311,8 +325,8 @@ int train_in_passes(TextRun& run, const TrainArguments& arguments, const Context
                      .metrics = {{"loss", run.model.epoch_loss / run.model.epoch_weight}}});
       run.model.epoch_loss = run.model.epoch_weight = 0;
     }
-    const bool stop = sitting.signal() != 0 || table.steps() == arguments.stop_after;
-    if (stop || table.steps() % config.save_every == 0) run.model.save(unfinished_model(run.folder), run.fingerprint);
+    const bool stop = sitting.signal() != 0 || is_reached(arguments.stop_after, table.steps());
+    if (stop || table.steps() % config.saves_every(false) == 0) run.model.save(unfinished_model(run.folder), run.fingerprint);
     if (!stop || table.steps() == total) continue;
     sitting.end();
     return say_stopped(run, "", sitting.signal(), table.steps(), context);
@@ -369,20 +383,18 @@ void check_online(const TextClassifierConfig& config, const TrainArguments& argu
         "stream is read");
 }
 
-int train_online(TextRun& run, const TrainArguments& arguments, const Context& context) {
-  const SignalWatch signals;
+/// Learns from each text, once it is predicted. Returns whether a signal or `stop_after` ended it before the stream.
+bool learn_stream(TextRun& run, const TrainArguments& arguments, const SignalWatch& signals, Latencies& times,
+                  const Context& context) {
   const auto texts = data::open_texts(run.config.train, run.config.texts, [&] { return signals.received() != 0; });
   RowTable& table = run.model.linear().table();
   const double lr = run.config.make_optimizer(context.registry).lr;
   std::int64_t to_skip =
       run.resumed && run.config.train != "-" ? table.steps() : 0;  // in a file, reading continues where it stopped
-  Latencies times;
-  const auto begin = Clock::now();
-  bool stopped = false;
-  while (!stopped) {
+  for (;;) {
     const auto text = texts->next();
-    stopped = signals.received() != 0;  // then the last text may be incomplete
-    if (!text || stopped) break;
+    if (signals.received() != 0) return true;  // the last text may be incomplete
+    if (!text) return false;
     if (to_skip > 0) {
       --to_skip;
       continue;
@@ -393,10 +405,27 @@ int train_online(TextRun& run, const TrainArguments& arguments, const Context& c
     const auto learned = run.model.linear().learn({&row, 1}, {&target, 1}, lr);
     times.add(std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - arrived).count());
     run.model.progressive.add(learned.predictions, target, learned.loss);
-    if (table.steps() % run.config.save_every == 0) run.model.save(run.folder.model(), run.fingerprint);
+    if (table.steps() % run.config.saves_every(true) == 0) run.model.save(run.folder.model(), run.fingerprint);
     if (table.steps() % run.config.report_every == 0 && !context.quiet)
       say("{}\n", progressive_text(run.model.progressive));
-    stopped = table.steps() == arguments.stop_after;
+    if (is_reached(arguments.stop_after, table.steps())) return true;
+  }
+}
+
+int train_online(TextRun& run, const TrainArguments& arguments, const Context& context) {
+  const SignalWatch signals;
+  RowTable& table = run.model.linear().table();
+  Latencies times;
+  const auto begin = Clock::now();
+  bool stopped = false;
+  try {
+    stopped = learn_stream(run, arguments, signals, times, context);
+  } catch (const DataError&) {  // what was learned before the wrong row is kept
+    if (table.steps() == 0) throw;
+    run.model.save(run.folder.model(), run.fingerprint);
+    say("{} are learned, and the model is saved; to go on: thalweg train {} --online --resume\n",
+        counted(table.steps(), "rows"), shell_quoted(run.folder.path().string()));
+    throw;
   }
   const double seconds = seconds_since(begin);
   if (table.steps() == 0) fail<DataError>("[texts] {}: no rows were learned", run.config.train);

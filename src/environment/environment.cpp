@@ -2,6 +2,7 @@
 
 #include "thalweg/environment.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include "core/error.hpp"
@@ -48,6 +49,9 @@ void Environment::refuse(std::int64_t action, Source source) const {
                      at(source));
   std::vector<std::string> names;
   for (const std::int64_t one : legal_actions()) names.push_back(std::to_string(one));
+  if (names.empty())
+    fail<UsageError>("[{}] no action is legal after {} steps, and the episode is not over {}. Wanted: one or the other",
+                     name(), steps_, at(source));
   fail<UsageError>("[{}] action {} is not legal here {}. Wanted: {}", name(), action, at(source),
                    fmt::join(names, ", "));
 }
@@ -71,6 +75,10 @@ void Environment::observe(std::span<float> into, Source source) const {
   if (std::ssize(into) != size)
     fail<UsageError>("[{}] room for {} numbers {}. Wanted: {}", name(), into.size(), at(source), size);
   look(into);
+  const auto wrong = std::ranges::find_if_not(into, [](float x) { return std::isfinite(x); });
+  if (wrong != into.end())
+    fail<NumericError>("[{}] element {} of the observation after {} steps is {} {}. Wanted: a finite number", name(),
+                       wrong - into.begin(), steps_, *wrong, at(source));
 }
 
 const std::vector<EnvironmentRow>& environments() {

@@ -17,10 +17,13 @@ struct TextClassifierConfig {
   data::LabelledTextOptions texts = {};
   data::HashingOptions hashing = {};
   Choice loss = {}, optimizer = {}, schedule = {};
-  std::int64_t epochs = 10, batch_size = 32, save_every = 100'000, report_every = 1000;
+  std::int64_t epochs = 10, batch_size = 32, save_every = 0, report_every = 1000;
   int threads = 0;
   std::string device = "cpu";
 
+  [[nodiscard]] std::int64_t saves_every(bool online) const {
+    return save_every > 0 ? save_every : online ? 100'000 : 2'000;
+  }
   static constexpr const char* kind = "text_classifier";
 
   [[nodiscard]] Fields data_fields();

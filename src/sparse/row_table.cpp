@@ -30,8 +30,10 @@ Layout layout_for(std::int64_t rows, std::int64_t width, std::int64_t tail, DTyp
 }
 
 [[noreturn]] void refuse(const Optimizer& optimizer, std::string_view why) {
-  fail<UsageError>("[sparse] the optimizer '{}' cannot update single rows: {}. Hint: adagrad, ftrl, sgd or adam.",
-                   optimizer.name, why);
+  fail<UsageError>(
+      "[sparse] the optimizer '{}' cannot update single rows: {}. Hint: sgd, ftrl or adamw, or adagrad or adam without "
+      "weight_decay.",
+      optimizer.name, why);
 }
 
 /// Runs an optimizer on a few numbers in f64, to find out what it does.

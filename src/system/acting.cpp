@@ -19,6 +19,10 @@ std::unique_ptr<Environment> environment_named(const SystemData& data, std::stri
     fail<UsageError>("[{}] there is no environment '{}'. Hint: {}", system, name, name_hint(name, names));
   }
   std::unique_ptr<Environment> environment = row->make();
+  if (environment->actions() < 1)
+    fail<UsageError>("[{}] {} has {} actions. Wanted: at least one", system, name, environment->actions());
+  if (environment->players() != 1 && environment->players() != 2)
+    fail<UsageError>("[{}] {} is for {} players. Wanted: one or two", system, name, environment->players());
   if (environment->players() != players)
     fail<UsageError>("[{}] {} is for {}. Wanted: an environment for {}", system, name,
                      environment->players() == 1 ? "one" : "two", players == 1 ? "one" : "two");

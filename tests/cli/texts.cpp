@@ -93,6 +93,10 @@ TEST_F(Texts, TheirSystemIsListedAndOthersRefuseTexts) {
   const Ran table = run("train t.toml -q");
   EXPECT_EQ(table.code, 2);
   EXPECT_NE(table.err.find("format = \"texts\""), std::string::npos) << table.err;
+  write("misspelt.toml", "[data]\ntrain = \"t.csv\"\n[system]\nkind = \"embedding\"\n");
+  const Ran misspelt = run("train misspelt.toml -q");
+  EXPECT_EQ(misspelt.code, 2);
+  EXPECT_NE(misspelt.err.find("did you mean 'embeddings'?"), std::string::npos) << misspelt.err;
 }
 
 TEST_F(Texts, AResumedRunHasTheSameBits) {
@@ -144,6 +148,29 @@ TEST_F(Texts, AResumedStreamFromAFileSkipsTheTextsAlreadyLearned) {
   ASSERT_EQ(run("train mails.toml --online --out parts -q --stop-after 63").code, 0);
   ASSERT_EQ(run("train mails.toml --online --out parts -q --resume").code, 0);
   EXPECT_TRUE(model("whole") == model("parts"));
+}
+
+TEST_F(Texts, AWrongRowEndsAStreamAndWhatWasLearnedIsSaved) {
+  write_mails();
+  const std::string mails = read_text(path("mails.csv"));
+  write("wrong.csv", mails + "eggs,what is this\n");
+  const Ran wrong = run("train stream.toml --online --out r < wrong.csv");
+  EXPECT_EQ(wrong.code, 3) << wrong.err;
+  EXPECT_NE(wrong.err.find("200 rows are learned, and the model is saved"), std::string::npos) << wrong.err;
+  const Ran more = run("train r --online --resume --json -q < mails.csv");
+  ASSERT_EQ(more.code, 0) << more.err;
+  EXPECT_NE(more.out.find("\"rows\":400"), std::string::npos) << more.out;
+}
+
+TEST_F(Texts, AWrongTestPartIsFoundBeforeTheTraining) {
+  write_mails();
+  write("wrong.csv", "class,text\neggs,what is this\n");
+  for (const std::string command : {"train mails.toml", "train stream.toml --online"}) {
+    const Ran wrong = run(command + " --set data.test=wrong.csv --out r < mails.csv");
+    EXPECT_EQ(wrong.code, 3) << wrong.err;
+    EXPECT_NE(wrong.err.find("the class 'eggs'"), std::string::npos) << wrong.err;
+    EXPECT_FALSE(std::filesystem::exists(path("r")));
+  }
 }
 
 TEST_F(Texts, ASignalSavesTheModelWhileTheStreamWaits) {

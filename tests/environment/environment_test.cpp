@@ -91,6 +91,37 @@ TEST(Environment, RefusesARewardThatIsNotFinite) {
   }
 }
 
+/// An environment without a way on, or without an observation, after its first step.
+class Faulty final : public Environment {
+ public:
+  [[nodiscard]] std::string_view name() const override { return "faulty"; }
+  [[nodiscard]] Shape observation_shape() const override { return {2}; }
+  [[nodiscard]] std::int64_t actions() const override { return 2; }
+  [[nodiscard]] std::string drawing() const override { return "\n"; }
+  [[nodiscard]] std::unique_ptr<Environment> copy() const override { return std::make_unique<Faulty>(*this); }
+
+ protected:
+  void start(std::uint64_t) override {}
+  Result act(std::int64_t) override { return {}; }
+  [[nodiscard]] bool allows(std::int64_t) const override { return steps() == 0; }
+  void look(std::span<float> into) const override {
+    into[0] = 0;
+    into[1] = steps() == 0 ? 1.f : std::nanf("");
+  }
+};
+
+TEST(Environment, AFaultyOneIsRefusedByName) {
+  Faulty faulty;
+  faulty.reset(1);
+  EXPECT_EQ(seen(faulty)[1], 1);
+  faulty.step(0);
+  const std::string stuck = message_of<UsageError>([&] { faulty.step(0); });
+  EXPECT_NE(stuck.find("[faulty] no action is legal after 1 steps, and the episode is not over"), std::string::npos)
+      << stuck;
+  const std::string blind = message_of<NumericError>([&] { (void)seen(faulty); });
+  EXPECT_NE(blind.find("[faulty] element 1 of the observation after 1 steps is nan"), std::string::npos) << blind;
+}
+
 TEST(Environment, MarksAnEpisodeThatWasCutOffAndSumsItsRewards) {
   Line line(2.5);
   line.reset(1);

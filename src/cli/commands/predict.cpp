@@ -28,7 +28,8 @@ namespace thalweg::cli {
 namespace {
 
 struct PredictArguments {
-  std::string run, data, images, separator = "auto", keep, user, device = "cpu";
+  std::string run, data, images, separator = "auto", keep, device = "cpu";
+  std::optional<std::string> user;
   std::optional<std::int64_t> top;
   SequenceSearch search = {};
   bool no_header = false;
@@ -52,7 +53,7 @@ void check_options(const PredictArguments& given, From from) {
       {"--separator", given.separator != "auto", {table, sequences}, "models of tables"},
       {"--data", !given.data.empty(), {table, sequences, dictionary, lines}, "models of tables and of lines of text"},
       {"--images", !given.images.empty(), {images}, "models of images"},
-      {"--user", !given.user.empty(), {user}, "recommenders"},
+      {"--user", given.user.has_value(), {user}, "recommenders"},
       {"--top", given.top.has_value(), {lines, user}, "models of lines of text, and for recommenders with --user"},
       {"--beam and --length-penalty",
        given.search.beam || given.search.length_penalty,
@@ -434,9 +435,10 @@ void predict_dictionary(const TrainedSystem& trained, const PredictArguments& ar
 
 /// Writes what to recommend to a user.
 int recommend(const Recommender& recommender, const PredictArguments& arguments, const Context& context) {
-  if (!recommender.knows_user(arguments.user) && !context.quiet)
-    say("warning: the user '{}' was never seen; the recommendations depend on the items alone\n", arguments.user);
-  for (const auto& [name, rating] : recommender.best_for(arguments.user, arguments.best())) {
+  const std::string& user = *arguments.user;
+  if (!recommender.knows_user(user) && !context.quiet)
+    say("warning: the user '{}' was never seen; the recommendations depend on the items alone\n", user);
+  for (const auto& [name, rating] : recommender.best_for(user, arguments.best())) {
     if (context.json) {
       emit_line_of(nlohmann::ordered_json{{recommender.config().columns.item, name},
                                           {recommender.config().columns.rating, rating}});
@@ -506,8 +508,8 @@ int run(const PredictArguments& arguments, const Context& context) {
                        [&](data::CsvReader& reader) { predict_texts(trained, reader, arguments.keep, context); });
   }
   if (const auto trained = trained_recommender(arguments.run, context.registry)) {
-    check_options(arguments, arguments.user.empty() ? From::table : From::user);
-    if (!arguments.user.empty()) return recommend(trained->recommender, arguments, context);
+    check_options(arguments, arguments.user ? From::user : From::table);
+    if (arguments.user) return recommend(trained->recommender, arguments, context);
     return with_reader(arguments, {}, [&](data::CsvReader& reader) {
       predict_ratings(trained->recommender, reader, arguments.keep, context);
     });
