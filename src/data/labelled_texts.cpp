@@ -6,6 +6,7 @@
 #include <set>
 
 #include "core/error.hpp"
+#include "core/utf8.hpp"
 #include "data/bytes.hpp"
 #include "data/csv.hpp"
 #include "data/listed.hpp"
@@ -185,12 +186,18 @@ std::unique_ptr<LabelledTexts> open_texts(const std::string& path, const Labelle
 std::vector<std::string> classes_of(const std::string& path, const LabelledTextOptions& options) {
   std::vector<std::string> classes = options.classes;
   if (classes.empty() && layout_of(path, options) == "folder") {
-    for (const fs::path& folder : folders_in(path)) classes.push_back(folder.filename().string());
+    for (const fs::path& folder : folders_in(path)) {
+      classes.push_back(folder.filename().string());
+      if (!is_utf8(classes.back()))
+        fail<DataError>("[texts] the folder {} has a name that is not UTF-8. Hint: rename it.", folder.string());
+    }
   } else if (classes.empty()) {
     std::set<std::string, std::less<>> seen;
     const auto texts = open_texts(path, options);
     while (const auto text = texts->next()) {
-      if (!seen.contains(text->label)) seen.emplace(text->label);
+      if (seen.contains(text->label)) continue;
+      if (!is_utf8(text->label)) fail<DataError>("[texts] {}: a class that is not UTF-8", texts->where());
+      seen.emplace(text->label);
     }
     classes.assign(seen.begin(), seen.end());
   }

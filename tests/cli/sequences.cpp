@@ -115,6 +115,25 @@ TEST_F(Sequences, AreTunedByTheRewardOfDrawnOutputs) {
   EXPECT_EQ(model("edits"), model("two"));
 }
 
+/// With logits / temperature, the share of right outputs among the drawn ones approaches that of the likeliest ones.
+TEST_F(Sequences, AreDrawnNearTheLikeliestAtALowTemperature) {
+  write_files();
+  ASSERT_EQ(run("train s.toml --quiet --out r --set train.epochs=2 --set optimizer.lr=0.005").code, 0);
+  const double likeliest = run("evaluate r --data train.csv --json").json().at("exact match");
+  const auto reward = [&](const std::string& temperature) {  // of all rows, in a single step
+    const Ran ran = run("train s.toml --quiet --out t" + temperature +
+                        " --set system.start=r --set system.reward=exact --set data.validation=0 --set train.epochs=1"
+                        " --set train.batch_size=800 --set system.temperature=" +
+                        temperature);
+    EXPECT_EQ(ran.code, 0) << ran.err;
+    const std::string log = read_text(path("t" + temperature + "/metrics.jsonl"));
+    return nlohmann::json::parse(log.substr(0, log.find('\n'))).at("reported").at("reward").get<double>();
+  };
+  EXPECT_NEAR(reward("0.01"), likeliest, 0.01);
+  EXPECT_LT(reward("1"), likeliest - 0.05);
+  EXPECT_EQ(run("train s.toml --quiet --set system.temperature=0").code, 2);
+}
+
 /// Every output has some errors, so its reward minus the mean reward of the other outputs varies less than the reward.
 TEST_F(Sequences, ABaselineReducesTheVarianceOfTheGradient) {
   write_files();

@@ -235,6 +235,19 @@ TEST_F(SlowTexts, SpamIsFiltered) {
             0.9784);
 }
 
+// The peers learn the same mails in the same run: of each, the best of several settings is the one to reach.
+TEST_F(SlowTexts, SpamIsFilteredAsWellAsByThePeers) {
+  if (shell("python3 -c 'import sklearn'").code != 0) GTEST_SKIP() << "the peers need python3-sklearn";
+  const double accuracy =
+      run("train " + example("spam.toml") + " -q --json --set system.features=262144").json()["accuracy"];
+  const Ran peers =
+      shell("python3 " + source_folder() + "/bench/peers/spam.py --classifiers " + real_table("").string());
+  ASSERT_EQ(peers.code, 0) << peers.err;
+  EXPECT_TRUE(peers.json().contains("tfidf, logistic")) << peers.out;  // fastText where it is installed
+  for (const auto& [peer, best] : peers.json().items()) EXPECT_GE(accuracy, best.get<double>()) << peer;
+  RecordProperty("figures", peers.out);
+}
+
 // The peer learns the same mails right after, on the same machine: SGDClassifier.partial_fit behind a
 // HashingVectorizer.
 TEST_F(SlowTexts, AStreamIsPredictedAsWellAndLearnedAsFastAsByScikitLearn) {

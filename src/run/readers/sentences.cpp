@@ -5,8 +5,7 @@
 
 #include "core/error.hpp"
 #include "core/index.hpp"
-#include "core/utf8.hpp"
-#include "data/labelled_texts.hpp"
+#include "data/sentences.hpp"
 #include "run/trained_part.hpp"
 #include "run/training_rows.hpp"
 
@@ -28,65 +27,16 @@ struct SentenceOptions : data::LabelledTextOptions, data::WordOptions {
   }
 };
 
-struct Sentence {
-  std::string text;
-  std::int32_t label = 0;
-  std::string where;
-  [[nodiscard]] std::uint64_t content(const std::vector<std::string>& classes) const {
-    return content_of(text, content_of(at(classes, label)));
-  }
-};
+using data::Sentence;
 
-std::vector<Sentence> sentences_at(const std::string& place, const data::LabelledTextOptions& options,
-                                   const std::vector<std::string>& classes) {
-  std::vector<Sentence> all;
-  const auto texts = data::open_texts(place, options);
-  while (const auto next = texts->next()) {
-    all.push_back({std::string(next->text), data::class_number(classes, next->label, *texts), texts->where()});
-    if (!is_utf8(next->text)) fail<DataError>("[sentences] {}: a text that is not UTF-8", texts->where());
-  }
-  if (all.empty()) fail<DataError>("[sentences] {} has no sentences", place);
-  return all;
+std::uint64_t content_of_row(const Sentence& sentence, const std::vector<std::string>& classes) {
+  return content_of(sentence.text, content_of(at(classes, sentence.label)));
 }
 
 /// Warns about sentences that are longer than a row.
-struct Cut {
-  std::int64_t rows = 0;
-  void warn(std::string_view where, std::int64_t length, std::vector<std::string>& warnings) const {
-    if (rows > 0)
-      warnings.push_back(fmt::format("{}: of {} sentences only the first {} words count", where, rows, length));
-  }
-};
-
-/// "input" i32 (rows, length), "count" i32 (rows), "target" i32 (rows), and "text" u8 (rows, bytes of the longest),
-/// the original texts, padded with zeros.
-Dataset rows_of(const std::vector<Sentence>& sentences, std::span<const std::int64_t> rows,
-                const data::WordPreprocessing& fitted, Cut& cut) {
-  const data::WordCoder coder(fitted);
-  const auto count = static_cast<std::int64_t>(rows.size());
-  std::size_t longest = 1;
-  for (const std::int64_t row : rows) longest = std::max(longest, at(sentences, row).text.size());
-  Tensor input({count, fitted.length}, i32), counts({count}, i32), target({count}, i32),
-      text({count, static_cast<std::int64_t>(longest)}, u8);
-  const auto numbers_into = input.mutable_values<std::int32_t>();
-  const auto text_into = text.mutable_values<std::uint8_t>();
-  for (std::int64_t i = 0; i < count; ++i) {
-    const Sentence& sentence = at(sentences, rows[static_cast<std::size_t>(i)]);
-    std::vector<std::int32_t> numbers = coder(sentence.text);
-    cut.rows += std::ssize(numbers) > fitted.length ? 1 : 0;
-    numbers.resize(std::min(numbers.size(), static_cast<std::size_t>(fitted.length)));
-    std::ranges::copy(numbers, numbers_into.begin() + i * fitted.length);
-    std::ranges::copy(sentence.text, text_into.begin() + i * static_cast<std::int64_t>(longest));
-    counts.set(i, static_cast<double>(numbers.size()));
-    target.set(i, sentence.label);
-  }
-  Dataset result;
-  result.set("input", std::move(input));
-  result.set("count", std::move(counts));
-  result.set("target", std::move(target));
-  result.set("text", std::move(text));
-  result.set_preprocessing(std::make_shared<const data::Preprocessing>(fitted));
-  return result;
+void warn_of_cut(std::int64_t rows, std::string_view where, std::int64_t length, std::vector<std::string>& warnings) {
+  if (rows > 0)
+    warnings.push_back(fmt::format("{}: of {} sentences only the first {} words count", where, rows, length));
 }
 
 class SentenceRows final : public TrainingRows {
@@ -114,10 +64,10 @@ class SentenceRows final : public TrainingRows {
                              std::span<const std::int64_t> validation) const override {
     data::WordPreprocessing fitted = taken_ ? *taken_ : fit(train);
     fitted.classes = classes_;
-    Cut cut;
-    Parts parts{.preprocessing = fitted, .train = rows_of(sentences_, train, fitted, cut)};
-    if (!validation.empty()) parts.validation = rows_of(sentences_, validation, fitted, cut);
-    cut.warn(place_, fitted.length, parts.warnings);
+    std::int64_t cut = 0;
+    Parts parts{.preprocessing = fitted, .train = data::rows_of(sentences_, train, fitted, cut)};
+    if (!validation.empty()) parts.validation = data::rows_of(sentences_, validation, fitted, cut);
+    warn_of_cut(cut, place_, fitted.length, parts.warnings);
     return parts;
   }
   [[nodiscard]] data::WordPreprocessing fit(std::span<const std::int64_t> train) const {
@@ -125,11 +75,13 @@ class SentenceRows final : public TrainingRows {
     for (const std::int64_t row : train) all += at(sentences_, row).text + '\n';
     return data::WordPreprocessing::fit(options_, all, place_);
   }
-  [[nodiscard]] std::uint64_t content(std::int64_t row) const override { return at(sentences_, row).content(classes_); }
+  [[nodiscard]] std::uint64_t content(std::int64_t row) const override {
+    return content_of_row(at(sentences_, row), classes_);
+  }
   [[nodiscard]] Dataset encode_test(Parts& parts, std::span<const std::int64_t> rows) const override {
-    Cut cut;
-    Dataset test = rows_of(sentences_, rows, *parts.preprocessing.words(), cut);
-    cut.warn("fold", parts.preprocessing.words()->length, parts.warnings);
+    std::int64_t cut = 0;
+    Dataset test = data::rows_of(sentences_, rows, *parts.preprocessing.words(), cut);
+    warn_of_cut(cut, "fold", parts.preprocessing.words()->length, parts.warnings);
     return test;
   }
 
@@ -143,21 +95,22 @@ class SentenceRows final : public TrainingRows {
 std::unique_ptr<TrainingData> read(const DataOptions& data, const SentenceOptions& options) {
   const std::string& place = *data.train.get_if<std::string>();
   std::vector<std::string> classes = data::classes_of(place, options);
-  std::vector<Sentence> sentences = sentences_at(place, options, classes);
+  std::vector<Sentence> sentences = data::sentences_at(place, options, classes);
   return std::make_unique<SentenceRows>(place, std::move(sentences), std::move(classes), options, data.held_out());
 }
 
 Dataset encode(const Request& request, const SentenceOptions& options, std::vector<std::string>& warnings) {
   const std::string& place = *request.place.get_if<std::string>();
   const data::WordPreprocessing& fitted = *request.preprocessing.words();
-  std::vector<Sentence> sentences = sentences_at(place, options, fitted.classes);
+  std::vector<Sentence> sentences = data::sentences_at(place, options, fitted.classes);
   if (request.only)
-    std::erase_if(sentences, [&](const Sentence& each) { return !request.only->take(each.content(fitted.classes)); });
+    std::erase_if(sentences,
+                  [&](const Sentence& each) { return !request.only->take(content_of_row(each, fitted.classes)); });
   std::vector<std::int64_t> rows(sentences.size());
   std::iota(rows.begin(), rows.end(), 0);
-  Cut cut;
-  Dataset result = rows_of(sentences, rows, fitted, cut);
-  cut.warn(place, fitted.length, warnings);
+  std::int64_t cut = 0;
+  Dataset result = data::rows_of(sentences, rows, fitted, cut);
+  warn_of_cut(cut, place, fitted.length, warnings);
   return result;
 }
 

@@ -2,16 +2,13 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <numeric>
 
 #include "core/error.hpp"
 #include "core/index.hpp"
-#include "core/utf8.hpp"
 #include "core/workers.hpp"
 #include "data/sound.hpp"
-#include "data/table.hpp"
+#include "data/utterances.hpp"
 #include "run/training_rows.hpp"
 #include "thalweg/ctc.hpp"
 
@@ -21,8 +18,7 @@ namespace thalweg {
 
 namespace {
 
-struct SpeechOptions {
-  std::string file = "file", text = "text", speaker = "speaker";
+struct SpeechOptions : data::SpeechColumns {
   std::string alphabet = {}, standardise = "sound";
   std::int64_t rate = 8000, bands = 40, stack = 3;
   double window = 0.025, hop = 0.01, floor = 1e-10;
@@ -62,79 +58,15 @@ struct SpeechOptions {
   }
 };
 
-/// A sound and its text.
-struct Utterance {
-  fs::path sound;
-  std::string where;  ///< for messages: "speech.csv, line 7, a.wav"
-  std::string text, speaker;
-  std::int64_t place = 0;  ///< the line of the table, or the number of the file
-  [[nodiscard]] std::uint64_t content() const { return content_of(text, content_of(sound.filename().string())); }
-};
+using data::Utterance;
 
-std::vector<Utterance> utterances_of_table(const fs::path& path, const SpeechOptions& options) {
-  const data::Table table = data::read_table(path);
-  const auto column = [&](const std::string& name) {
-    if (const auto found = table.find(name)) return *found;
-    fail<DataError>("[speech] {} has no column '{}'. Hint: its columns are {}", table.file(), name,
-                    fmt::join(table.names(), ", "));
-  };
-  const std::size_t file = column(options.file), text = column(options.text);
-  const auto speaker = table.find(options.speaker);
-  std::vector<Utterance> all;
-  for (std::int64_t row = 0; row < table.rows(); ++row) {
-    const std::string name(table.cell(row, file));
-    all.push_back({.sound = path.parent_path() / name,
-                   .where = fmt::format("{}, line {}, {}", table.file(), table.line(row), name),
-                   .text = std::string(table.cell(row, text)),
-                   .speaker = speaker ? std::string(table.cell(row, *speaker)) : std::string(),
-                   .place = table.line(row)});
-  }
-  return all;
-}
-
-bool is_sound(const fs::path& path) {
-  constexpr std::string_view endings[] = {".wav", ".flac", ".ogg", ".oga", ".opus"};
-  std::string extension = path.extension().string();
-  std::ranges::transform(extension, extension.begin(),
-                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-  return std::ranges::count(endings, extension) > 0;
-}
-
-std::string text_beside(const fs::path& sound) {
-  fs::path path = sound;
-  path.replace_extension(".txt");
-  std::ifstream file(path, std::ios::binary);
-  if (!file) fail<DataError>("[speech] {} has no text: there is no {}", sound.string(), path.string());
-  std::string text{std::istreambuf_iterator<char>(file), {}};
-  while (!text.empty() && (text.back() == '\n' || text.back() == '\r' || text.back() == ' ')) text.pop_back();
-  return text;
-}
-
-/// For a.wav, reads a.txt in the same folder; the speaker is the name of the folder, if it is a subfolder.
-std::vector<Utterance> utterances_of_folder(const fs::path& folder) {
-  std::vector<fs::path> sounds;
-  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
-    if (entry.is_regular_file() && is_sound(entry.path())) sounds.push_back(entry.path());
-  }
-  std::ranges::sort(sounds);
-  std::vector<Utterance> all;
-  for (const fs::path& sound : sounds) {
-    const fs::path parent = sound.parent_path().lexically_relative(folder);
-    all.push_back({.sound = sound,
-                   .where = sound.string(),
-                   .text = text_beside(sound),
-                   .speaker = parent == "." ? "" : parent.string(),
-                   .place = std::ssize(all) + 1});
-  }
-  return all;
+std::uint64_t content_of_row(const Utterance& utterance) {
+  return content_of(utterance.text, content_of(utterance.sound.filename().string()));
 }
 
 std::vector<Utterance> utterances_at(const OptionValue& place, const SpeechOptions& options) {
   const fs::path path(*place.get_if<std::string>());
-  std::vector<Utterance> all = fs::is_directory(path) ? utterances_of_folder(path) : utterances_of_table(path, options);
-  if (all.empty())
-    fail<DataError>("[speech] {} holds no files that end in .wav, .flac, .ogg, .oga or .opus", path.string());
-  return all;
+  return fs::is_directory(path) ? data::utterances_of_folder(path) : data::utterances_of_table(path, options);
 }
 
 /// The hash of the sounds that a table lists; nothing for a folder, whose own hash includes its sounds.
@@ -142,7 +74,7 @@ std::optional<FileContent> sounds_of(const OptionValue& place, const DataOptions
   const fs::path path(*place.get_if<std::string>());
   if (fs::is_directory(path)) return std::nullopt;
   std::vector<fs::path> sounds;
-  for (const Utterance& utterance : utterances_of_table(path, own_options<SpeechOptions>(data)))
+  for (const Utterance& utterance : data::utterances_of_table(path, own_options<SpeechOptions>(data)))
     sounds.push_back(utterance.sound);
   return content_of_files(path.parent_path(), std::move(sounds), "the set of sounds in " + path.string());
 }
@@ -240,13 +172,7 @@ class SpeechRows final : public TrainingRows {
           "[data] a window of {} samples and {} bands: the matrices of its spectrum are too large. Hint: a smaller "
           "window, rate or bands.",
           fitted_.steps.window, fitted_.steps.bands);
-    std::string texts = options.alphabet;
-    for (const Utterance& each : utterances_) {
-      if (options.alphabet.empty()) texts += each.text;
-      if (!is_utf8(each.text)) fail<DataError>("[speech] {}: a text that is not UTF-8", each.where);
-    }
-    fitted_.letters = data::letters_of(texts, "alphabet");
-    if (fitted_.letters.empty()) fail<DataError>("[speech] all {} texts are empty", utterances_.size());
+    fitted_.letters = data::letters_of(utterances_, options.alphabet);
     heard_ = heard(utterances_, fitted_);
     rows_.resize(utterances_.size());
     std::iota(rows_.begin(), rows_.end(), 0);
@@ -271,7 +197,7 @@ class SpeechRows final : public TrainingRows {
     if (!validation.empty()) parts.validation = rows_of(utterances_, heard_, validation, fitted);
     return parts;
   }
-  [[nodiscard]] std::uint64_t content(std::int64_t row) const override { return at(utterances_, row).content(); }
+  [[nodiscard]] std::uint64_t content(std::int64_t row) const override { return content_of_row(at(utterances_, row)); }
   [[nodiscard]] Origin origin(std::span<const std::int64_t> rows) const override {
     Origin origin;
     for (const std::int64_t row : rows) origin.places.push_back(at(utterances_, row).place);
@@ -293,7 +219,7 @@ std::unique_ptr<TrainingData> read(const DataOptions& data, const SpeechOptions&
 Dataset encode(const Request& request, const SpeechOptions& options, std::vector<std::string>&) {
   std::vector<Utterance> utterances = utterances_at(request.place, options);
   if (request.only)
-    std::erase_if(utterances, [&](const Utterance& each) { return !request.only->take(each.content()); });
+    std::erase_if(utterances, [&](const Utterance& each) { return !request.only->take(content_of_row(each)); });
   const data::SoundPreprocessing& fitted = *request.preprocessing.sound();
   std::vector<std::int64_t> rows(utterances.size());
   std::iota(rows.begin(), rows.end(), 0);

@@ -31,6 +31,7 @@ struct SequencesOptions {
   double length_penalty = 0;
   std::string reward = "none", baseline = "samples";
   std::int64_t samples = 4;
+  double temperature = 1;
   std::string start = "";
 };
 
@@ -59,6 +60,10 @@ Fields fields(SequencesOptions& o) {
        any_number,
        {"samples", "weighted", "greedy", "none"}},
       {"samples", &o.samples, "with a reward: the number of outputs drawn for each source", {.low = 1, .high = 1024}},
+      {"temperature",
+       &o.temperature,
+       "with a reward: outputs are drawn with logits / temperature; the lower, the nearer to the likeliest tokens",
+       {.low = 0.01, .high = 100}},
       {"start", &o.start, "the folder of a trained run; this run starts from its parameters"}};
 }
 
@@ -125,10 +130,10 @@ class SequenceLoss {
     const Var noise = reshape(gumbel_noise(s.uniform("choice", {batch, each, steps, net_.tokens()})),
                               {batch * each, steps, net_.tokens()});
     const Var drawn = net_.write(s, own, steps, [&](const Var& logits, std::int64_t step) {
-      return argmax(logits + squeeze(slice(noise, step, step + 1, 1), 1));
+      return argmax(logits / o_.temperature + squeeze(slice(noise, step, step + 1, 1), 1));
     });
     const Var reward = reshape(reward_of(drawn, repeated(target)), {batch, each});
-    const Var log_probabilities = log_softmax(net_.decode(s, own, shifted(drawn)));
+    const Var log_probabilities = log_softmax(net_.decode(s, own, shifted(drawn)) / o_.temperature);
     const Var counts = cast(places_that_count(drawn), s.dtype());
     const Var of_tokens = pick(log_probabilities, drawn);
     const Var log_probability = reshape(sum(of_tokens * counts, -1), {batch, each});
