@@ -85,6 +85,7 @@ class TableTexts final : public LabelledTexts {
   std::optional<LabelledText> next() override {
     if (!reader_->next()) return std::nullopt;
     const auto cells = reader_->cells();
+    if (cells[label_].empty()) fail<DataError>("[texts] {}: a text without a class", where());
     return LabelledText{cells[text_], cells[label_]};
   }
   [[nodiscard]] std::string where() const override { return fmt::format("{}:{}", reader_->name(), reader_->line()); }

@@ -21,7 +21,8 @@ std::vector<Utterance> utterances_of_table(const fs::path& path, const SpeechCol
                     fmt::join(table.names(), ", "));
   };
   const std::size_t file = column(columns.file), text = column(columns.text);
-  const auto speaker = table.find(columns.speaker);
+  const bool is_asked = columns.speaker != SpeechColumns{}.speaker;
+  const auto speaker = is_asked ? std::optional(column(columns.speaker)) : table.find(columns.speaker);
   std::vector<Utterance> all;
   for (std::int64_t row = 0; row < table.rows(); ++row) {
     const std::string name(table.cell(row, file));

@@ -63,6 +63,11 @@ TEST_F(Sentences, RefuseTextsAndClassesThatAreNotUtf8ByFileAndLine) {
   expect_refused([&] { (void)sentences("folder"); }, "has a name that is not UTF-8");
 }
 
+TEST_F(Sentences, RefuseATextWithoutAClassByFileAndLine) {
+  write("empty.csv", "class,text\ngood,a b a\n,b c\n");
+  expect_refused([&] { (void)sentences("empty.csv"); }, "empty.csv:3: a text without a class");
+}
+
 class Utterances : public testing::TemporaryFolderTest {};
 
 TEST_F(Utterances, AreTheRowsOfATable) {
@@ -78,6 +83,7 @@ TEST_F(Utterances, AreTheRowsOfATable) {
   EXPECT_EQ(utterances_of_table(path("s.csv"), {})[0].speaker, "");
   EXPECT_EQ(letters_of(all, ""), (std::vector<std::string>{"\n", "a", "b", "e", "i", "l", "n", "o", "s", "t", "w"}));
   EXPECT_EQ(letters_of(all, "ba"), (std::vector<std::string>{"a", "b"}));
+  expect_refused([&] { (void)utterances_of_table(path("s.csv"), {.speaker = "nobody"}); }, "no column 'nobody'");
   expect_refused([&] { (void)utterances_of_table(path("s.csv"), {.text = "words"}); }, "s.csv has no column 'words'");
 }
 

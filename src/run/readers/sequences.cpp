@@ -59,6 +59,8 @@ Pairs pairs_of_table(const fs::path& path, const SequencesOptions& options) {
                     fmt::join(table.names(), ", "));
   };
   const std::size_t source = column(options.source), target = column(options.target);
+  if (source == target)
+    fail<UsageError>("[sequences] '{}' is both source and target. Wanted: two columns", options.source);
   const auto group = options.group.empty() ? std::nullopt : std::optional(column(options.group));
   Pairs pairs{.file = table.file(), .all = {}};
   pairs.all.reserve(static_cast<std::size_t>(table.rows()));
