@@ -239,27 +239,32 @@ HWY_NOINLINE void WriteTile(const float* products, const Pass::Images& s, float*
       });
 }
 
+/// The width of the panel that begins at a channel: the last one may be a single vector.
+HWY_INLINE Int WidthAt(Int first, Int channels) { return std::min(panel, channels - first); }
+
 /// The products of `rows` tiles with a panel of channels: `from` has `blocks` blocks of `lanes` channels.
+template <int vectors>
 HWY_NOINLINE void Block(const float* from, const float* filter, Int blocks, float* to) {
   const D d;
-  V sum[rows][2];
+  V sum[rows][vectors];
   HWY_UNROLL(16)
-  for (int r = 0; r < rows; ++r) sum[r][0] = sum[r][1] = hn::Zero(d);
+  for (int r = 0; r < rows; ++r) {
+    for (int v = 0; v < vectors; ++v) sum[r][v] = hn::Zero(d);
+  }
   for (Int block = 0; block < blocks; ++block, from += rows * lanes) {
-    for (int q = 0; q < lanes; ++q, filter += panel) {
-      const V left = hn::Load(d, filter), right = hn::Load(d, filter + lanes);
+    for (int q = 0; q < lanes; ++q, filter += vectors * lanes) {
+      V row[vectors];
+      for (int v = 0; v < vectors; ++v) row[v] = hn::Load(d, filter + v * lanes);
       HWY_UNROLL(16)
       for (int r = 0; r < rows; ++r) {
         const V x = hn::Set(d, from[r * lanes + q]);
-        sum[r][0] = hn::MulAdd(x, left, sum[r][0]);
-        sum[r][1] = hn::MulAdd(x, right, sum[r][1]);
+        for (int v = 0; v < vectors; ++v) sum[r][v] = hn::MulAdd(x, row[v], sum[r][v]);
       }
     }
   }
   HWY_UNROLL(16)
   for (int r = 0; r < rows; ++r) {
-    hn::Store(sum[r][0], d, to + r * panel);
-    hn::Store(sum[r][1], d, to + r * panel + lanes);
+    for (int v = 0; v < vectors; ++v) hn::Store(sum[r][v], d, to + r * panel + v * lanes);
   }
 }
 
@@ -278,13 +283,14 @@ void FiltersImpl(const Pass& p, bool turned, const float* f, float* made, Int fi
       }
       const float* const here = turned ? some : f + c * out + o;
       const Int place = turned ? lanes : in * out;
-      float* const to = made + (o / panel * points * in + c) * panel + o % panel;
+      const Int begin = o - o % panel, width = WidthAt(begin, out);
+      float* const to = made + begin * points * in + c * width + o % panel;
       InBothAxes<OfFilter>(
           [&](int j, V* column) HWY_ATTR {
             for (int i = 0; i < 3; ++i) column[i] = hn::LoadU(d, here + (i * 3 + j) * place);
           },
           [&](int i, const V* row) HWY_ATTR {
-            for (int j = 0; j < window; ++j) hn::Store(row[j], d, to + (i * window + j) * in * panel);
+            for (int j = 0; j < window; ++j) hn::Store(row[j], d, to + (i * window + j) * in * width);
           });
     }
   }
@@ -308,10 +314,12 @@ void TilesImpl(const Pass& p, const float* x, const float* filter, float* y, flo
       for (Int c = 0; c < in; c += lanes) NextChannels<OfWindow>(w, to + c * rows, distance);
     }
     for (Int o = 0; o < p.to.channels; o += panel) {
+      const Int width = WidthAt(o, p.to.channels);
+      const auto block = width == panel ? Block<2> : Block<1>;
       const float* const of_panel = filter + o * points * in;
       for (Int point = 0; point < points; ++point) {
         for (Int group = 0; group < parts(end - begin, rows); ++group) {
-          Block(scratch + (group * points + point) * distance, of_panel + point * in * panel, in / lanes,
+          block(scratch + (group * points + point) * distance, of_panel + point * in * width, in / lanes,
                 products + (group * points + point) * rows * panel);
         }
       }
@@ -319,7 +327,7 @@ void TilesImpl(const Pass& p, const float* x, const float* filter, float* y, flo
         const Pass::Place at = p.place_of(t);
         const float* const from = products + (t - begin) / rows * points * rows * panel + (t - begin) % rows * panel;
         float* const to = y + at.sample * p.to.size() + (at.row * p.to.width + at.column) * p.to.channels + o;
-        for (Int half = 0; half < panel; half += lanes)
+        for (Int half = 0; half < width; half += lanes)
           WriteTile(from + half, p.to, to + half, p.to.height - at.row, p.to.width - at.column);
       }
     }
@@ -337,45 +345,47 @@ void WindowsAndTilesImpl(const Pass& p, const float* x, const float* y, float* w
       NextChannels<OfWindow>(w, windows + c * count + t * lanes, apart(p.from.channels, count));
     w = WindowAt(y + at.sample * p.to.size(), p.to, at.row, at.column, tile);
     for (Int o = 0; o < p.to.channels; o += lanes) {
-      NextChannels<OfTile>(w, tiles + (o / panel * count + t) * panel + o % panel, apart(p.to.channels, count));
+      const Int of_panel = o - o % panel;
+      NextChannels<OfTile>(w, tiles + of_panel * count + t * WidthAt(of_panel, p.to.channels) + o % panel,
+                           apart(p.to.channels, count));
     }
   }
 }
 
 /// The sums over `count` tiles for `rows_of_sums` channels of x and a panel of those of y.
+template <int vectors>
 HWY_NOINLINE void BlockOfSums(const float* windows, const float* tiles, Int count, float* sums, bool add) {
   const D d;
-  V sum[rows_of_sums][2];
+  V sum[rows_of_sums][vectors];
   HWY_UNROLL(8)
-  for (int r = 0; r < rows_of_sums; ++r) sum[r][0] = sum[r][1] = hn::Zero(d);
+  for (int r = 0; r < rows_of_sums; ++r) {
+    for (int v = 0; v < vectors; ++v) sum[r][v] = hn::Zero(d);
+  }
   HWY_UNROLL(2)
-  for (Int t = 0; t < count; ++t, windows += lanes, tiles += panel) {
-    const V left = hn::Load(d, tiles), right = hn::Load(d, tiles + lanes);
+  for (Int t = 0; t < count; ++t, windows += lanes, tiles += vectors * lanes) {
+    V row[vectors];
+    for (int v = 0; v < vectors; ++v) row[v] = hn::Load(d, tiles + v * lanes);
     HWY_UNROLL(8)
     for (int r = 0; r < rows_of_sums; ++r) {
       const V x = hn::Set(d, windows[r]);
-      sum[r][0] = hn::MulAdd(x, left, sum[r][0]);
-      sum[r][1] = hn::MulAdd(x, right, sum[r][1]);
+      for (int v = 0; v < vectors; ++v) sum[r][v] = hn::MulAdd(x, row[v], sum[r][v]);
     }
   }
   HWY_UNROLL(8)
   for (int r = 0; r < rows_of_sums; ++r) {
-    float* const row = sums + r * panel;
-    if (add) {
-      sum[r][0] = hn::Add(sum[r][0], hn::Load(d, row));
-      sum[r][1] = hn::Add(sum[r][1], hn::Load(d, row + lanes));
-    }
-    hn::Store(sum[r][0], d, row);
-    hn::Store(sum[r][1], d, row + lanes);
+    for (int v = 0; v < vectors; ++v, sums += lanes)
+      hn::Store(add ? hn::Add(sum[r][v], hn::Load(d, sums)) : sum[r][v], d, sums);
   }
 }
 
 /// Adds the products of `count` tiles to the sums of a point: (panel, channel of x, channel of the panel).
 void SumsImpl(const Pass& p, const float* windows, const float* tiles, Int count, float* sums, bool add) {
   for (Int o = 0; o < p.to.channels; o += panel) {
+    const Int width = WidthAt(o, p.to.channels);
+    const auto block = width == panel ? BlockOfSums<2> : BlockOfSums<1>;
     for (Int c = 0; c < p.from.channels; c += rows_of_sums) {
-      BlockOfSums(windows + c / lanes * lanes * count + c % lanes, tiles + o * count, count,
-                  sums + o * p.from.channels + c * panel, add);
+      block(windows + c / lanes * lanes * count + c % lanes, tiles + o * count, count,
+            sums + o * p.from.channels + c * width, add);
     }
   }
 }
@@ -386,7 +396,8 @@ void DerivativeImpl(const Pass& p, const float* sums, float* f, Int first, Int l
   const Int in = p.from.channels, out = p.to.channels;
   for (Int o = 0; o < out; o += lanes) {
     for (Int c = first; c < last; ++c) {
-      const float* const from = sums + (o / panel * in + c) * panel + o % panel;
+      const Int begin = o - o % panel;
+      const float* const from = sums + begin * in + c * WidthAt(begin, out) + o % panel;
       InBothAxes<ToFilter>(
           [&](int j, V* column) HWY_ATTR {
             for (int i = 0; i < window; ++i) column[i] = hn::Load(d, from + (i * window + j) * in * out);
@@ -492,7 +503,7 @@ Kernel image_kernel(bool turned, const Pass& p) {
 }  // namespace
 
 bool winograd_pays(ConvolutionResult result, const ConvolutionShape& s) {
-  constexpr Int channels = 32, most_channels = 256, least_tiles = 32;
+  constexpr Int channels = 16, most_channels = 256, least_tiles = 32;
   const auto fits = [](const ConvolutionShape::Axis& along) {
     return along.kernel == 3 && along.stride == 1 && along.dilation == 1 && along.before <= 2;
   };

@@ -6,9 +6,9 @@
 // the channels, are 36 matrix products; a result's tile is A^T m A. The derivative by x is the same with the filter
 // turned around, and that by the filter the transpose of it: G^T (sum over tiles of (B^T d B)(A y A^T)) G.
 //
-// The polynomials behind the matrices are evaluated at 0, +-3/4, +-3/2 and infinity. With these points the largest error
-// of a result is below 1e-5 of the results' root mean square for up to 256 channels (normal numbers, measured against
-// f64): about twice that of oneDNN's direct sums, and a quarter of that with the paper's points 0, +-1, +-2.
+// The polynomials behind the matrices are evaluated at 0, +-3/4, +-3/2 and infinity. With these points the largest
+// error of a result is below 1e-5 of the results' root mean square for up to 256 channels (normal numbers, measured
+// against f64): about twice that of oneDNN's direct sums, and a quarter of that with the paper's points 0, +-1, +-2.
 
 #include "kernels/convolution.hpp"
 

@@ -101,7 +101,7 @@ INSTANTIATE_TEST_SUITE_P(Sizes, WinogradConvolutions,
                          testing::Values(Case{1, 4, 4, 32, 32}, Case{3, 14, 14, 32, 64}, Case{5, 7, 7, 96, 128},
                                          Case{2, 9, 14, 64, 32, 0, 2, 2, 1}, Case{1, 30, 5, 32, 32, 2, 0, 0, 0},
                                          Case{1, 3, 3, 32, 32, 0, 0, 0, 0}, Case{2, 13, 10, 32, 96, 1, 1, 2, 0},
-                                         Case{16, 14, 14, 64, 32}),
+                                         Case{16, 14, 14, 64, 32}, Case{3, 14, 14, 16, 16}, Case{3, 13, 15, 48, 80}),
                          [](const auto& one) {
                            const Case& c = one.param;
                            return std::to_string(c.batch) + "of" + std::to_string(c.height) + "x" +
@@ -119,7 +119,7 @@ TEST(Winograd, IsChosenByTheShapeAlone) {
       {{1, 28, 28, 32, 32}, true},
       {{1, 14, 14, 64, 64}, false},               // few tiles
       {{64, 28, 28, 1, 32}, false},               // few channels
-      {{64, 14, 14, 48, 64}, false},              // half a panel
+      {{64, 14, 14, 40, 64}, false},              // a part of a vector
       {{64, 5, 5, 64, 64}, false},                // tiles that are mostly outside
       {{64, 14, 14, 512, 512}, false},            // large transformed filters
       {{16, 14, 14, 64, 64, 3, 1, 1, 1}, false},  // padding beyond the filter
