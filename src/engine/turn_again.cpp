@@ -29,24 +29,26 @@ bool Engine::turn_again(State& state, const RowSelection& batch, const Turn& tur
   const std::int64_t count = alike_->rows();
   const auto rows = static_cast<double>(count);
   const bool has_weight = !turn.row_weights.empty() && turn.row_weights[0];
-  StepNumbers numbers;
-  numbers.weight = has_weight ? rows * *turn.row_weights[0] : weight;
-  numbers.seed = state.seed;
-  numbers.gradient_norm = o.norm->of(gradient, crew_->workers) / numbers.weight;
-  if (!std::isfinite(loss) || !std::isfinite(numbers.gradient_norm)) return false;
+  const double divisor = has_weight ? rows * *turn.row_weights[0] : weight;
+  const double norm = o.norm->of(gradient, crew_->workers) / divisor;
+  if (!std::isfinite(loss) || !std::isfinite(norm)) return false;
   if (!o.updater.are_in_place(state, gradient)) return false;
-  const std::int64_t steps = o.updater.steps(state);
-  numbers.step = steps + 1 - o.updater.skipped(state);
-  const Progress progress = turn.progress.empty() ? Progress{.step = steps} : turn.progress[0];
-  numbers.lr = rate_at(0, progress);
+  const Progress of_state{.step = o.updater.steps(state)};
+  const Progress& progress = turn.progress.empty() ? of_state : turn.progress[0];
+  const double lr = rate_at(0, progress);
+  StepNumbers numbers{.step = of_state.step + 1 - o.updater.skipped(state),
+                      .weight = divisor,
+                      .gradient_norm = norm,
+                      .lr = lr,
+                      .seed = state.seed};
   if (o.sets_momentum) numbers.momentum = optimizer(0).schedule.momentum(progress);
   o.updater.run_again(numbers);
 
-  Did& did = did_.front();
-  did = {loss, alike_->is_mean(0) ? rows : weight, numbers.gradient_norm, numbers.lr};
+  const double counted = alike_->is_mean(0) ? rows : weight;
+  did_.front() = {loss, counted, norm, lr};
   report.step = state.step + 1, report.samples = count, report.total_steps = progress.total;
   report.layer_norms.clear(), report.metrics.clear();
-  report.loss = loss, report.weight = did.weight, report.gradient_norm = did.gradient_norm, report.lr = did.lr;
+  report.loss = loss, report.weight = counted, report.gradient_norm = norm, report.lr = lr;
   return true;
 }
 
