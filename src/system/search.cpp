@@ -27,7 +27,7 @@ std::vector<std::int64_t> considered_visits(std::int64_t considered, std::int64_
 }
 
 Tree::Tree(const Environment& root, const SearchOptions& options, std::optional<RandomKey> key)
-    : scale_(options.value_scale) {
+    : scale_(options.value_scale), look_ahead_(options.look_ahead) {
   nodes_.push_back({.position = root.copy()});
   open(0);
   const auto actions = static_cast<std::int64_t>(nodes_.front().children);
@@ -38,23 +38,31 @@ Tree::Tree(const Environment& root, const SearchOptions& options, std::optional<
 
 namespace {
 
-/// Whether the player whose turn it is can win with the next action.
-bool wins_at_once(const Environment& at) {
+/// 1 if the player whose turn it is wins within so many actions, whatever the other player does; -1 if it loses; else 0.
+int decided(const Environment& at, std::int64_t actions) {
+  bool loses = true;
   for (std::int64_t action = 0; action < at.actions(); ++action) {
     if (!at.legal(action)) continue;
     const std::unique_ptr<Environment> after = at.copy();
     after->step(action);
-    if (after->over() && after->outcome(at.player()) == 1) return true;
+    double outcome = 0;
+    if (after->over()) {
+      outcome = after->outcome(at.player());
+    } else if (actions > 1) {
+      const int next = decided(*after, actions - 1);
+      outcome = after->player() == at.player() ? next : -next;
+    }
+    if (outcome == 1) return 1;
+    loses = loses && outcome == -1;
   }
-  return false;
+  return loses ? -1 : 0;
 }
 
 }  // namespace
 
-/// Makes the positions that follow a position. A position that ends the game has a known outcome, and so has one in
-/// which the other player wins with the next action. They may make the outcome of the position before them known too.
+/// Makes the positions that follow a position. A position that ends the game has a known outcome, and so has one that a
+/// look ahead decides. They may make the outcome of the position before them known too.
 void Tree::open(std::size_t at) {
-  constexpr std::int64_t few_actions = 32;  // a look two actions ahead takes their number squared
   const Environment& position = *nodes_[at].position;
   const std::size_t first = nodes_.size();
   for (std::int64_t action = 0; action < position.actions(); ++action) {
@@ -66,8 +74,8 @@ void Tree::open(std::size_t at) {
       if (!(std::abs(*child.exact) <= 1))
         fail<UsageError>("[self_play] a game of {} came to {}. Wanted: an outcome in [-1, 1], where 1 is a game won",
                          position.name(), *child.exact);
-    } else if (position.actions() <= few_actions && wins_at_once(*child.position)) {
-      child.exact = child.position->player() == position.player() ? 1 : -1;
+    } else if (const int known = decided(*child.position, look_ahead_); known != 0) {
+      child.exact = child.position->player() == position.player() ? known : -known;
     }
     nodes_.push_back(std::move(child));
   }

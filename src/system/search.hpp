@@ -15,6 +15,7 @@ struct SearchOptions {
   std::int64_t simulations = 50;
   std::int64_t considered = 16;  ///< the largest number of actions that are compared at the root
   double value_scale = 0.1;      ///< weight of the values relative to the policy: c in the scores below
+  std::int64_t look_ahead = 1;   ///< actions that are tried from each new position, to see whether they decide the game
 };
 
 /// For each simulation at a root, the number of visits that its action has had so far, for `considered` actions
@@ -26,7 +27,7 @@ struct SearchOptions {
 /// without visits, Q is a mean of the net's value and the values of the visited actions. At the root sequential halving
 /// keeps the highest scores; below it, visits follow the softmax of the scores.
 ///
-/// If the rules decide a position, by a move that ends the game, by a winning reply to it or by the known outcomes of the
+/// If the rules decide a position, by a move that ends the game, by the replies to it or by the known outcomes of the
 /// positions after it, its outcome replaces the values, and the net is not evaluated (Winands et al. 2008). Nor is it
 /// where all moves but one are known to lose: the position after that move is evaluated in its place. Outcomes are in
 /// [-1, 1].
@@ -82,6 +83,7 @@ class Tree {
 
   std::vector<Node> nodes_;  // the root first; the children of a node are adjacent
   double scale_;
+  std::int64_t look_ahead_;
   std::vector<std::int64_t> schedule_;  // the visits for each simulation
   std::vector<double> noise_;           // for the root's children
   std::vector<double> scores_;          // a member only to reuse its memory

@@ -172,6 +172,21 @@ TEST(Search, KnowsThatALossIsTwoMovesAhead) {
   EXPECT_TRUE(trees[1].best() == 1 || trees[1].best() == 4) << trees[1].best();
 }
 
+/// After 3 the first player threatens to have three in a row with both ends free, which the second must prevent.
+TEST(Search, LooksFurtherAheadIfAsked) {
+  const auto open_two = game_of("connect_four", {2, 6, 3, 6});  // the first player to move: 4 or 1 wins
+  for (const std::int64_t ahead : {1, 2}) {
+    Tree tree(*open_two, {.simulations = 7, .look_ahead = ahead});
+    const Environment* const leaf = tree.descend();
+    EXPECT_EQ(leaf == nullptr, ahead == 2) << ahead;
+    EXPECT_EQ(tree.solved(), ahead == 2);
+    if (tree.solved()) {
+      EXPECT_EQ(tree.value(), 1);
+      EXPECT_TRUE(tree.best() == 1 || tree.best() == 4) << tree.best();
+    }
+  }
+}
+
 TEST(Search, EvaluatesThePositionAfterTheOnlyMove) {
   const auto forced = game_of("connect_four", {3, 0, 3, 0, 3}), after = game_of("connect_four", {3, 0, 3, 0, 3, 3});
   Tree tree(*forced, {.simulations = 7});

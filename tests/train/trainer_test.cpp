@@ -594,7 +594,7 @@ TEST(Trainer, AWrongRowIsNumberedInTheDataThatWasGiven) {
   for (const bool label : {true, false}) {
     for (std::uint64_t seed = 1; seed < 8; ++seed) {
       const std::string text =
-          said({.epochs = 1, .batch_size = 8, .validation = 0.3, .shuffle = seed % 2 == 1, .seed = seed}, label);
+          said({.epochs = 1, .batch_size = 8, .shuffle = seed % 2 == 1, .seed = seed, .validation = 0.3}, label);
       const bool is_named = text.find("row 23 of the data") != std::string::npos;  // in training
       EXPECT_TRUE(is_named || text.find("evaluated rows") != std::string::npos) << seed << ": " << text;
       trained_on += is_named;

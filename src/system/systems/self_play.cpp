@@ -25,6 +25,7 @@ struct SelfPlayOptions {
   std::int64_t games = 64, simulations = 16, play_simulations = 0, considered = 16, rows = 2048, window = 16'384,
                passes = 1, random_moves = 4, sampled_moves = 6;
   double value_scale = 0.1, search_part = 0.5;
+  std::int64_t look_ahead = 1, play_look_ahead = 0;
   std::int64_t filters = 32, blocks = 2, hidden = 64, trial_games = 20, trial_playouts = 50;
 };
 
@@ -43,6 +44,13 @@ Fields fields(SelfPlayOptions& o) {
        &o.value_scale,
        "weight of the values in the search, relative to the policy",
        {.low = 1e-6, .high = 1e6}},
+      {"look_ahead", &o.look_ahead,
+       "actions beyond each move that are tried by the rules alone; time grows by a factor of the legal actions for each",
+       {.low = 1, .high = 64}},
+      {"play_look_ahead",
+       &o.play_look_ahead,
+       "the same for evaluation and for play against people; 0 is the same number",
+       {.low = 0, .high = 64}},
       {"rows", &o.rows, "positions to train on after each collection", {.low = 1}},
       {"window", &o.window, "number of latest positions from which these are drawn", {.low = 1}},
       {"passes", &o.passes, "epochs on each collection", {.low = 1}},
@@ -133,11 +141,15 @@ class Player {
   [[nodiscard]] const Environment& game() const { return *game_; }
   [[nodiscard]] const acting::Adviser& adviser() const { return adviser_; }
   [[nodiscard]] SearchOptions search_options() const {
-    return {.simulations = o_.simulations, .considered = o_.considered, .value_scale = o_.value_scale};
+    return {.simulations = o_.simulations,
+            .considered = o_.considered,
+            .value_scale = o_.value_scale,
+            .look_ahead = o_.look_ahead};
   }
   [[nodiscard]] Side side(const State& state) const {
     SearchOptions options = search_options();
     if (o_.play_simulations > 0) options.simulations = o_.play_simulations;
+    if (o_.play_look_ahead > 0) options.look_ahead = o_.play_look_ahead;
     return acting::searching(adviser_, state, options, symmetries_);
   }
 
