@@ -1,6 +1,6 @@
 #include "ops/table.hpp"
 
-#include <map>
+#include <unordered_map>
 
 #include "core/error.hpp"
 #include "thalweg/ops.hpp"
@@ -21,8 +21,8 @@ const std::vector<const Op*>& all_ops() {
 }
 
 const Op& op_named(std::string_view name) {
-  static const std::map<std::string_view, const Op*> by_name = [] {
-    std::map<std::string_view, const Op*> index;
+  static const std::unordered_map<std::string_view, const Op*> by_name = [] {
+    std::unordered_map<std::string_view, const Op*> index;
     for (const Op* op : all_ops()) index[op->name] = op;
     return index;
   }();

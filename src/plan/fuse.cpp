@@ -128,6 +128,8 @@ class Fusion {
     return items;
   }
   [[nodiscard]] bool reads_from(const Outside& outside, GroupId group) {
+    const Group& from = groups_[group];
+    if (from.items == 1) return outside.producer == from.first;  // most groups that are merged are one item
     return outside.producer && group_of(outside.producer) == group;
   }
 
@@ -140,17 +142,18 @@ class Fusion {
     });
   }
 
-  /// Collects in `joined_` the values that two groups read and neither of them computes.
-  void join_reads(GroupId a, std::span<const Outside> reads_of_a, GroupId b, std::span<const Outside> reads_of_b) {
-    joined_.clear();
-    for (const Outside& outside : reads_of_a) {
-      if (!reads_from(outside, b)) joined_.push_back(outside);
-    }
-    const auto of_a = static_cast<std::ptrdiff_t>(joined_.size());
+  /// Collects in `joined_` the values that two groups read and neither of them computes. Returns whether `a` reads from
+  /// `b`.
+  bool join_reads(GroupId a, std::span<const Outside> reads_of_a, GroupId b, std::span<const Outside> reads_of_b) {
+    joined_.assign(reads_of_a.begin(), reads_of_a.end());
+    const bool a_reads_b = std::erase_if(joined_, [&](const Outside& outside) { return reads_from(outside, b); }) > 0;
+    const auto of_a = std::ssize(joined_);
     for (const Outside& outside : reads_of_b) {
       const auto end = joined_.begin() + of_a;
-      if (!reads_from(outside, a) && std::find(joined_.begin(), end, outside) == end) joined_.push_back(outside);
+      const bool is_known = std::find(joined_.begin(), end, outside) != end;
+      if (!is_known && !reads_from(outside, a)) joined_.push_back(outside);
     }
+    return a_reads_b;
   }
 
   /// Groups that work on single numbers cost a call each, so they are merged even without a common value. Each examines
@@ -185,9 +188,10 @@ class Fusion {
     const std::size_t items = a.items + b.items + a.rounded + b.rounded;
     if (!alike || items > registers || a.reductions + b.reductions > 4) return;
     const auto reads_of_a = outside_of(a, reads_of_a_), reads_of_b = outside_of(b, reads_of_b_);
-    join_reads(producer, reads_of_a, reader, reads_of_b);
+    const bool a_reads_b = join_reads(producer, reads_of_a, reader, reads_of_b);
     if (items + joined_.size() > registers) return;
-    if (!reads_allow(reads_of_b, b.dtype, producer) || !reads_allow(reads_of_a, a.dtype, reader)) return;
+    if (!reads_allow(reads_of_b, b.dtype, producer)) return;
+    if (a_reads_b && !reads_allow(reads_of_a, a.dtype, reader)) return;
     if (!graph_.merge(producer, reader)) return;
     next_[a.last] = b.first;
     a.last = b.last;

@@ -75,8 +75,9 @@ class Lowering {
     for (int i = 0; i < graph_.size(); ++i) {
       const OpKind kind = graph_.node(i).op->kind;
       if (!at(live_, i) || kind == OpKind::view) continue;
-      ++values;
-      if (kind != OpKind::leaf) ++items;
+      const bool is_again = i < recompute_before_ && at(chain_, i) > 0;
+      values += is_again ? 2 : 1;
+      if (kind != OpKind::leaf) items += is_again ? 2 : 1;
     }
     make_room(plan_.values, values);
     make_room(plan_.items, items);
@@ -103,9 +104,11 @@ class Lowering {
     }
   }
 
-  [[nodiscard]] bool is_cheap(const Op& op) const {
+  [[nodiscard]] bool is_cheap(const Op& op) {
     if (op.kind != OpKind::elementwise) return op.cheap;
-    return recompute_ == Recompute::cheap || find_micro_op(op.kernel->micro)->is_arithmetic();
+    const auto [known, is_new] = cheap_.try_emplace(&op, false);
+    if (!is_new) return known->second;
+    return known->second = recompute_ == Recompute::cheap || find_micro_op(op.kernel->micro)->is_arithmetic();
   }
 
   /// How node `user` sees node `input`. After the place where recomputation begins, cheap nodes before it are computed
@@ -250,8 +253,9 @@ class Lowering {
   int recompute_before_;
   std::size_t alignment_;
   std::vector<int> chain_;
-  std::vector<Seen> seen_;                  // how each live node is seen
-  std::vector<std::optional<Seen>> again_;  // and how each recomputed node is seen
+  std::unordered_map<const Op*, bool> cheap_;  // elementwise ops seen so far
+  std::vector<Seen> seen_;                     // how each live node is seen
+  std::vector<std::optional<Seen>> again_;     // and how each recomputed node is seen
   std::vector<View> views_;
   Plan plan_;
 };

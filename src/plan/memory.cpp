@@ -157,8 +157,8 @@ class Buffers {
     if (plan_.items[out.producer].kind != ItemKind::elementwise) return {};
     for (const ValueId input : instruction.inputs) {
       const bool dies_here = buffer_of_[input] >= 0 && last_read_[input] == writer && !taken_[input];
-      const bool same_size = plan_.values[input].bytes() == out.bytes();
-      if (dies_here && same_size && reads_in_place(plan_, instruction, input)) return input;
+      if (!dies_here || plan_.values[input].bytes() != out.bytes()) continue;
+      if (reads_in_place(plan_, instruction, input)) return input;
     }
     return {};
   }

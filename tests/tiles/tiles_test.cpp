@@ -128,6 +128,39 @@ TileProgram program_of_numbers() {
   return program;
 }
 
+/// Equal programs share their plan. Programs that differ in one thing must not.
+TYPED_TEST(Tiles, ThatDifferInOneThingHaveTheirOwnResults) {
+  using T = TypeParam;
+  constexpr std::int64_t n = 300;
+  const std::vector<T> x = numbers<T>(2 * n, 1), y = numbers<T>(n, 2);
+  TileProgram program;
+  program.dtype = dtype<T>();
+  program.outer = n;
+  program.loads = {{0, View::dense({n}), program.dtype}, {1, View::dense({n}), program.dtype}};
+  program.steps = {{find_micro_op("sub"), {0, 1, 0, 0}}};
+  program.stores = {{2, 0, {}}};
+  std::vector<TileProgram> all(6, program);
+  all[1].steps[0].registers = {1, 0, 0, 0};
+  all[2].steps[0].op = find_micro_op("add");
+  all[3].loads[0].view.offset = n;
+  all[4].loads[0].view.strides[0] = 2;
+  all[5].loads[1].input = 0;
+  std::vector<Kernel> alive;
+  for (const TileProgram& each : all) alive.push_back(make_tile_kernel(each));
+  std::vector<std::vector<T>> got(all.size(), std::vector<T>(n));
+  for (std::size_t k = 0; k < all.size(); ++k) run<T>(all[k], {x.data(), y.data()}, got[k].data());
+  for (std::size_t i = 0; i < n; ++i) {
+    const T wanted[] = {x[i] - y[i], y[i] - x[i], x[i] + y[i], x[n + i] - y[i], x[2 * i] - y[i], 0};
+    for (std::size_t k = 0; k < all.size(); ++k) ASSERT_EQ(got[k][i], wanted[k]) << k << ", element " << i;
+  }
+  std::vector<T> shorter(n, 7);
+  program.outer = n - 1;
+  for (TileProgram::Load& load : program.loads) load.view = View::dense({n - 1});
+  run<T>(program, {x.data(), y.data()}, shorter.data());
+  EXPECT_EQ(shorter[n - 2], x[n - 2] - y[n - 2]);
+  EXPECT_EQ(shorter[n - 1], 7);
+}
+
 TYPED_TEST(Tiles, OfASingleNumberWriteOnlyThatNumber) {
   using T = TypeParam;
   const Kernel kernel = make_tile_kernel(program_of_numbers<T>());
