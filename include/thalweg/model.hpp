@@ -21,7 +21,7 @@ struct Prediction {
   /// `classes()`.
   double value = 0;
   std::vector<float> probabilities = {};  ///< or scores (LossFunction), one per class; empty in a regression
-  std::optional<double> deviation = {};   ///< the standard deviation of the value, for a loss that predicts it: gaussian
+  std::optional<double> deviation = {};  ///< the standard deviation of the value, for a loss that predicts it: gaussian
 };
 
 struct GenerateOptions {

@@ -326,7 +326,8 @@ int train_in_passes(TextRun& run, const TrainArguments& arguments, const Context
       run.model.epoch_loss = run.model.epoch_weight = 0;
     }
     const bool stop = sitting.signal() != 0 || is_reached(arguments.stop_after, table.steps());
-    if (stop || table.steps() % config.saves_every(false) == 0) run.model.save(unfinished_model(run.folder), run.fingerprint);
+    if (stop || table.steps() % config.saves_every(false) == 0)
+      run.model.save(unfinished_model(run.folder), run.fingerprint);
     if (!stop || table.steps() == total) continue;
     sitting.end();
     return say_stopped(run, "", sitting.signal(), table.steps(), context);

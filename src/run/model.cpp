@@ -76,8 +76,7 @@ void plan_blocks(Model::Parts& parts, const TracedObjective& traced) {
   const loss::Likelihood* const likelihood = loss::likelihood_of(parts.loss->name());
   const bool is_number = parts.recipe.preprocessing.task() == data::Task::regression;
   parts.has_deviation = is_number && likelihood && likelihood->deviation;
-  if (parts.has_deviation)
-    y = concat({y, likelihood->deviation(traced.result.output, parts.loss->options())}, -1);
+  if (parts.has_deviation) y = concat({y, likelihood->deviation(traced.result.output, parts.loss->options())}, -1);
   parts.outputs = y.size() / Model::Parts::block_rows;
   parts.forward.emplace(*traced.graph, traced.columns, traced.parameters, *parts.state.layout,
                         std::vector<ForwardProgram::Output>{{y}}, traced.random, parts.device);

@@ -26,8 +26,8 @@ Fields TextClassifierConfig::train_fields() {
   const Range count{.low = 1};
   return {{"epochs", &epochs, "passes over the training texts; --online makes only one", count},
           {"batch_size", &batch_size, "texts per step; --online uses one", count},
-          {"save_every", &save_every, "steps after which the model is saved each time; 0: 2,000, or 100,000 with --online",
-           not_negative},
+          {"save_every", &save_every,
+           "steps after which the model is saved each time; 0: 2,000, or 100,000 with --online", not_negative},
           {"report_every", &report_every, "--online: rows between lines of progressive metrics", count},
           {"threads", &threads, "taken as by other runs, but one thread trains: a step is too little work for two",
            not_negative},

@@ -38,7 +38,8 @@ Tree::Tree(const Environment& root, const SearchOptions& options, std::optional<
 
 namespace {
 
-/// 1 if the player whose turn it is wins within so many actions, whatever the other player does; -1 if it loses; else 0.
+/// 1 if the player whose turn it is wins within so many actions, whatever the other player does; -1 if it loses; else
+/// 0.
 int decided(const Environment& at, std::int64_t actions) {
   bool loses = true;
   for (std::int64_t action = 0; action < at.actions(); ++action) {
@@ -284,8 +285,8 @@ const Evaluations::Known* Evaluations::find(const Environment& position) const {
 void Evaluations::ask(Positions positions) {
   constexpr std::size_t most = 200'000;  // positions: a few hundred megabytes of boards
   if (known_.size() > most) known_.clear();
-  const Said said = symmetries_.empty() ? (*adviser_)(state_, positions)
-                                        : adviser_->averaged(state_, positions, symmetries_);
+  const Said said =
+      symmetries_.empty() ? (*adviser_)(state_, positions) : adviser_->averaged(state_, positions, symmetries_);
   for (std::size_t i = 0; i < positions.size(); ++i) {
     const auto own = said.of(i);
     known_[key_of(*positions[i])] = {{own.begin(), own.end()}, said.values[i]};

@@ -13,8 +13,7 @@ class Batches {
  public:
   Batches() = default;
   /// Messages number rows by `numbers`, if that is not null, which must outlive this.
-  explicit Batches(RowOrder order, const RowNumbers* numbers = nullptr)
-      : order_(std::move(order)), numbers_(numbers) {}
+  explicit Batches(RowOrder order, const RowNumbers* numbers = nullptr) : order_(std::move(order)), numbers_(numbers) {}
 
   /// For streaming data: reads the batches of the steps [begin, end) before they are needed. If ranks share batches in
   /// shards of `shard_size` rows (`ranks` not null), this rank reads only the rows of its own shards. `data` must

@@ -170,6 +170,21 @@ Dataset with_read(const Dataset& data, std::initializer_list<std::string_view> n
   return result;
 }
 
+void expect_finite_rows(const Dataset& validation) {
+  const bool has_weights = validation.has("weight") && validation["weight"].size() == validation.rows();
+  for (const auto& [name, values] : validation.columns()) {
+    if (!is_float(values.dtype()) || values.shape()[0] != validation.rows()) continue;
+    const std::int64_t each = values.size() / std::max<std::int64_t>(1, validation.rows());
+    for (std::int64_t i = 0; i < values.size(); ++i) {
+      if (std::isfinite(values.at(i)) || (has_weights && validation["weight"].at(i / each) == 0)) continue;
+      fail<DataError>(
+          "[fit] the column '{}' has a value that is not finite ({}) in row {} of the validation rows. Hint: clean the "
+          "data.",
+          name, values.at(i), i / each);
+    }
+  }
+}
+
 std::vector<std::int64_t> counted_row_numbers(const Dataset& data) {
   const Tensor& weights = data["weight"];
   std::vector<std::int64_t> rows;

@@ -21,6 +21,9 @@ namespace thalweg {
 /// The same rows with these columns in memory, also where they were not read yet: metrics need all targets and weights.
 [[nodiscard]] Dataset with_read(const Dataset& data, std::initializer_list<std::string_view> names);
 
+/// Throws DataError for a number that is not finite in a row that counts, naming its column and row. For validation
+/// rows with such a loss. Rows that are not read yet are left out.
+void expect_finite_rows(const Dataset& validation);
 /// The rows whose weight, in the column "weight", is not 0. Throws DataError for a weight below 0.
 [[nodiscard]] std::vector<std::int64_t> counted_row_numbers(const Dataset& data);
 /// Drops the rows of weight 0, which may contain anything.

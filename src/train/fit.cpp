@@ -88,7 +88,8 @@ class Fit {
     const bool is_watched = options_.on_step && !options_.late_reports;
     is_late_ = objectives_.may_be_late() && !options_.ranks && !options_.layer_norms && !is_watched;
     may_lag_ = options_.ranks && !any_rank(options_.collect || is_watched);  // all ranks send at the same time
-    batches_ = Batches(RowOrder(options_, length_, rows_, position_.first_step), options_.collect ? nullptr : &numbers_);
+    batches_ =
+        Batches(RowOrder(options_, length_, rows_, position_.first_step), options_.collect ? nullptr : &numbers_);
     history_.steps.reserve(static_cast<std::size_t>(
         std::clamp<std::int64_t>(position_.total_steps - done(), 0, std::min(options_.reports, most_reserved))));
     if (training.streams()) {
@@ -352,9 +353,10 @@ class Fit {
     if (validation_) {
       State measured = objectives_.evaluation_state(state_);
       if (!options_.validation_average.empty()) measured = measured.average(options_.validation_average);
-      for (const auto& [name, value] :
-           evaluation_on(objectives_, measured, loss_, *validation_, validation_weight_).metrics)
-        report.metrics.emplace_back("validation." + name, value);
+      const Metrics metrics = evaluation_on(objectives_, measured, loss_, *validation_, validation_weight_).metrics;
+      if (!metrics.empty() && !std::isfinite(metrics.front().second) && validation_weight_ != 0)
+        expect_finite_rows(*validation_);
+      for (const auto& [name, value] : metrics) report.metrics.emplace_back("validation." + name, value);
       if (validation_weight_ == 0 && history_.epochs.empty())
         history_.warnings.emplace_back(
             "the validation rows weigh nothing in the loss: neither early stopping nor the verdict uses it");

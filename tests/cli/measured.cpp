@@ -277,7 +277,8 @@ TEST_F(MeasuredRows, AGaussianPredictsAStandardDeviationInTheUnitOfTheTarget) {
   write("new.csv", "x\n-1\n1\n");
   const Ran csv = run("predict runs/t --data new.csv");
   double low = 0, low_deviation = 0, high = 0, high_deviation = 0;
-  ASSERT_EQ(std::sscanf(csv.out.c_str(), "n,deviation\n%lf,%lf\n%lf,%lf", &low, &low_deviation, &high, &high_deviation), 4)
+  ASSERT_EQ(std::sscanf(csv.out.c_str(), "n,deviation\n%lf,%lf\n%lf,%lf", &low, &low_deviation, &high, &high_deviation),
+            4)
       << csv.out;
   EXPECT_NEAR(low, 4900, 15);
   EXPECT_NEAR(low_deviation, 20, 8);

@@ -21,13 +21,13 @@ batch_size = 64
 constexpr const char* self_play = R"([system]
 kind = "self_play"
 games = 16
-simulations = 12
+simulations = 2
 rows = 256
 passes = 2
 filters = 8
 blocks = 1
 hidden = 16
-trial_games = 8
+trial_games = 32
 trial_playouts = 20
 [train]
 epochs = 12

@@ -572,36 +572,5 @@ TEST(Trainer, ALabelBeyondTheClassesIsNamedByItsRowOfTheData) {
   }
 }
 
-/// Rows that are held out and rows of weight 0 are not trained on, and count in the number of a row all the same.
-TEST(Trainer, AWrongRowIsNumberedInTheDataThatWasGiven) {
-  const auto said = [](const FitOptions& options, bool label) {
-    Tensor labels({40}, i32), inputs = random_normal({40, 2}, 1), weights = ones({40});
-    for (std::int64_t row = 0; row < 40; row += 4) weights.set(row, 0);
-    label ? labels.set(23, 7) : inputs.set(2 * 23, std::nan(""));
-    Dataset data;
-    data.set("input", inputs);
-    data.set("target", labels);
-    data.set("weight", weights);
-    Trainer trainer(nn::linear(3), loss::cross_entropy, optim::sgd({.lr = 0.1}), 1);
-    try {
-      trainer.fit(data, options);
-    } catch (const std::exception& error) {
-      return std::string(error.what());
-    }
-    return std::string("nothing was refused");
-  };
-  int trained_on = 0;
-  for (const bool label : {true, false}) {
-    for (std::uint64_t seed = 1; seed < 8; ++seed) {
-      const std::string text =
-          said({.epochs = 1, .batch_size = 8, .shuffle = seed % 2 == 1, .seed = seed, .validation = 0.3}, label);
-      const bool is_named = text.find("row 23 of the data") != std::string::npos;  // in training
-      EXPECT_TRUE(is_named || text.find("evaluated rows") != std::string::npos) << seed << ": " << text;
-      trained_on += is_named;
-    }
-  }
-  EXPECT_GT(trained_on, 6);
-}
-
 }  // namespace
 }  // namespace thalweg

@@ -174,11 +174,9 @@ int evaluate_stopped(const EvaluateArguments& arguments, const Context& context)
   if (name.empty()) name = session.parts.test ? "test" : "validation";
   const std::optional<Dataset>& data = session.parts.test ? session.parts.test : session.parts.validation;
   const std::int64_t step = session.trainer.state().step;
-  if (session.system && session.system->evaluate && is_own(arguments)) {
-    const bool own_rows = session.system->own_rows.has_value();
-    if (own_rows) name = "evaluation";
-    const Sitting sitting{own_rows, name, data ? *data : Dataset{}, session.parts.train,
-                          session.parts.validation ? &*session.parts.validation : nullptr};
+  if (session.system && session.system->own_rows && session.system->evaluate && is_own(arguments)) {
+    const Dataset none;
+    const Sitting sitting{true, "evaluation", none, session.parts.train, nullptr};
     const auto note = fmt::format("the run is at step {} of {}", with_commas(step), with_commas(opened.total_steps));
     return show_figures(arguments, context, *session.system, session.trainer.state(), session.parts.preprocessing,
                         sitting, seed_in(read_toml(opened.folder / "config.toml"), 1), note);

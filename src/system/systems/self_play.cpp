@@ -44,8 +44,10 @@ Fields fields(SelfPlayOptions& o) {
        &o.value_scale,
        "weight of the values in the search, relative to the policy",
        {.low = 1e-6, .high = 1e6}},
-      {"look_ahead", &o.look_ahead,
-       "actions beyond each move that are tried by the rules alone; time grows by a factor of the legal actions for each",
+      {"look_ahead",
+       &o.look_ahead,
+       "actions beyond each move that are tried by the rules alone; time grows by a factor of the legal actions for "
+       "each",
        {.low = 1, .high = 64}},
       {"play_look_ahead",
        &o.play_look_ahead,
