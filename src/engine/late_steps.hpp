@@ -27,6 +27,7 @@ class LateSteps {
     std::int64_t step = 0;  ///< step count of the state before it
     Dataset data;
     std::vector<std::int64_t> rows = {};
+    const RowNumbers* row_numbers = nullptr;  ///< see RowSelection
     std::optional<Progress> progress = {};
     std::optional<double> row_weight = {};
     std::int64_t shard_size = 0;
@@ -38,7 +39,7 @@ class LateSteps {
         {};  ///< the numbers of each shard, the norm's, and whether the step changed the state
     Mark mark = {};
 
-    [[nodiscard]] RowSelection batch() const { return {data, rows}; }
+    [[nodiscard]] RowSelection batch() const { return {.data = data, .rows = rows, .numbers = row_numbers}; }
   };
   static constexpr std::size_t most = 3;  ///< most steps in flight
 

@@ -43,7 +43,10 @@ void Engine::turn_late(State& state, const RowSelection& batch, const Turn& turn
     arrived.push_back(this->turn(state, batch, turn));
     return;
   }
-  LateSteps::Asked asked{.step = state.step, .data = batch.data, .rows = {batch.rows.begin(), batch.rows.end()}};
+  LateSteps::Asked asked{.step = state.step,
+                         .data = batch.data,
+                         .rows = {batch.rows.begin(), batch.rows.end()},
+                         .row_numbers = batch.numbers};
   const Updater& updater = objectives_.front().updater;
   const Progress progress = turn.progress.empty() ? Progress{.step = updater.steps(state)} : turn.progress[0];
   if (!turn.progress.empty()) asked.progress = progress;
