@@ -49,6 +49,7 @@ LoopRun start(const LoopedRow& row, std::unique_ptr<LoopConfig> config, const Tr
   const fs::path wanted = arguments.out.empty() ? fs::path("runs") / named.name : fs::path(arguments.out);
   if (!arguments.resume) {
     auto system = row.begin(*config, context.registry);
+    (void)system->measure("");  // an error in the test data would lose the result of the training
     RunFolder folder = RunFolder::create(wanted);
     write_atomically(folder.config(), config->toml());
     return {std::move(config), std::move(folder), std::move(system), fingerprint};
@@ -160,11 +161,7 @@ int train(LoopRun& run, const TrainArguments& arguments, const Context& context)
   const LoopConfig& config = *run.config;
   if (!context.quiet && !context.json) say("{}\n", system.described());
   Sitting sitting(run.folder, progress_style(context.quiet, context.json), config.epochs);
-  if (system.steps > 0) {
-    sitting.go_on_after(system.steps);
-  } else {
-    (void)system.measure("");  // an error in the test data would lose the result of the training
-  }
+  if (system.steps > 0) sitting.go_on_after(system.steps);
   const Optimizer optimizer = config.make_optimizer(context.registry);
   const std::int64_t in_epoch = system.steps_in_epoch(), total = config.epochs * in_epoch;
   while (system.steps < total) {
@@ -184,9 +181,7 @@ int train(LoopRun& run, const TrainArguments& arguments, const Context& context)
       sitting.epoch({.epoch = system.steps / in_epoch, .step = system.steps, .metrics = std::move(metrics)});
       system.epoch_loss = system.epoch_weight = 0;
     }
-    // a resumed run may be beyond the step after which it is to stop
-    const bool is_reached = arguments.stop_after > 0 && system.steps >= arguments.stop_after;
-    const bool stop = sitting.signal() != 0 || is_reached;
+    const bool stop = sitting.signal() != 0 || arguments.ends_after(system.steps);
     if (stop || system.steps % config.save_every == 0) system.save(unfinished_model(run.folder), run.fingerprint);
     if (!stop || system.steps == total) continue;
     sitting.end();

@@ -276,9 +276,6 @@ class Batches {
   std::vector<std::int32_t> targets_;
 };
 
-/// Whether a run is to stop after this step. A resumed run may be beyond it.
-bool is_reached(std::int64_t stop_after, std::int64_t step) { return stop_after > 0 && step >= stop_after; }
-
 /// Takes one step and reports it to the sitting.
 void take_step(TextRun& run, Batches& batches, const Optimizer& optimizer, std::int64_t total, Sitting& sitting) {
   RowTable& table = run.model.linear().table();
@@ -325,7 +322,7 @@ int train_in_passes(TextRun& run, const TrainArguments& arguments, const Context
                      .metrics = {{"loss", run.model.epoch_loss / run.model.epoch_weight}}});
       run.model.epoch_loss = run.model.epoch_weight = 0;
     }
-    const bool stop = sitting.signal() != 0 || is_reached(arguments.stop_after, table.steps());
+    const bool stop = sitting.signal() != 0 || arguments.ends_after(table.steps());
     if (stop || table.steps() % config.saves_every(false) == 0)
       run.model.save(unfinished_model(run.folder), run.fingerprint);
     if (!stop || table.steps() == total) continue;
@@ -409,7 +406,7 @@ bool learn_stream(TextRun& run, const TrainArguments& arguments, const SignalWat
     if (table.steps() % run.config.saves_every(true) == 0) run.model.save(run.folder.model(), run.fingerprint);
     if (table.steps() % run.config.report_every == 0 && !context.quiet)
       say("{}\n", progressive_text(run.model.progressive));
-    if (is_reached(arguments.stop_after, table.steps())) return true;
+    if (arguments.ends_after(table.steps())) return true;
   }
 }
 

@@ -12,6 +12,9 @@ struct TrainArguments {
   bool resume = false, online = false, print_config = false, dry_run = false;
   std::int64_t stop_after = 0, folds = 0;
   RankOptions ranks = {};
+
+  /// Whether a loop over single steps ends after this one. A resumed run may be beyond the step that was given.
+  [[nodiscard]] bool ends_after(std::int64_t step) const { return stop_after > 0 && step >= stop_after; }
 };
 
 /// Trains one configuration and prints the results; returns the exit code.

@@ -83,19 +83,8 @@ std::vector<float> first_of(const Tensor& tensor, std::int64_t count) {
 
 }  // namespace
 
-Said Adviser::said(const State& state, const Tensor& observations, const Tensor& legal, std::int64_t count) const {
-  const NamedTensors out = net_.all(state, {{"observation", observations}, {"legal", legal}});
-  const std::int64_t actions = legal.shape()[1];
-  return {actions, first_of(out[0].second, count * actions), first_of(out[1].second, count)};
-}
-
-Said Adviser::operator()(const State& state, Positions positions) const {
-  const std::int64_t count = std::ssize(positions), rows = batch_for(count);
-  return said(state, observations(positions, rows), legal_actions(positions, rows), count);
-}
-
-Said Adviser::averaged(const State& state, Positions positions,
-                       std::span<const Environment::Symmetry> symmetries) const {
+Said Adviser::operator()(const State& state, Positions positions,
+                         std::span<const Environment::Symmetry> symmetries) const {
   const std::size_t count = positions.size(), images = symmetries.size() + 1;
   const auto actions = static_cast<std::size_t>(positions.front()->actions());
   const auto rows = batch_for(static_cast<std::int64_t>(count * images));
@@ -112,8 +101,11 @@ Said Adviser::averaged(const State& state, Positions positions,
         allowed[to * actions + a] = allowed[i * actions + static_cast<std::size_t>(look.actions[a])];
     }
   }
-  const Said all = said(state, seen, legal, static_cast<std::int64_t>(count * images));
-  Said mean{all.actions, std::vector<float>(count * actions), std::vector<float>(count)};
+  const NamedTensors out = net_.all(state, {{"observation", seen}, {"legal", legal}});
+  const auto width = static_cast<std::int64_t>(actions), said = static_cast<std::int64_t>(count * images);
+  const Said all{width, first_of(out[0].second, said * width), first_of(out[1].second, said)};
+  if (images == 1) return all;
+  Said mean{width, std::vector<float>(count * actions), std::vector<float>(count)};
   const auto part = 1 / static_cast<float>(images);
   for (std::size_t image = 0; image < images; ++image) {
     for (std::size_t i = 0; i < count; ++i) {

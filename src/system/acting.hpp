@@ -43,16 +43,12 @@ struct Said {
 class Adviser {
  public:
   Adviser(std::function<NamedVars(Scope, const Batch&)> net, int threads) : net_(std::move(net), threads) {}
-  [[nodiscard]] Said operator()(const State& state, Positions positions) const;
   /// For each position, the mean of the outputs for it and for its images under the symmetries. The means of
   /// log-probabilities are not normalised.
-  [[nodiscard]] Said averaged(const State& state, Positions positions,
-                              std::span<const Environment::Symmetry> symmetries) const;
+  [[nodiscard]] Said operator()(const State& state, Positions positions,
+                                std::span<const Environment::Symmetry> symmetries = {}) const;
 
  private:
-  [[nodiscard]] Said said(const State& state, const Tensor& observations, const Tensor& legal,
-                          std::int64_t count) const;
-
   Apply net_;
 };
 

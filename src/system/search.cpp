@@ -26,8 +26,21 @@ std::vector<std::int64_t> considered_visits(std::int64_t considered, std::int64_
   return schedule;
 }
 
+namespace {
+
+/// The look ahead, or less where it would take too many positions for each new one.
+std::int64_t affordable(std::int64_t look_ahead, std::int64_t actions) {
+  constexpr std::int64_t most_positions = 4096;
+  std::int64_t ahead = 0;
+  for (std::int64_t positions = actions; ahead < look_ahead && positions <= most_positions / actions; ++ahead)
+    positions *= actions;
+  return ahead;
+}
+
+}  // namespace
+
 Tree::Tree(const Environment& root, const SearchOptions& options, std::optional<RandomKey> key)
-    : scale_(options.value_scale), look_ahead_(options.look_ahead) {
+    : scale_(options.value_scale), look_ahead_(affordable(options.look_ahead, root.actions())) {
   nodes_.push_back({.position = root.copy()});
   open(0);
   const auto actions = static_cast<std::int64_t>(nodes_.front().children);
@@ -41,15 +54,16 @@ namespace {
 /// 1 if the player whose turn it is wins within so many actions, whatever the other player does; -1 if it loses; else
 /// 0.
 int decided(const Environment& at, std::int64_t actions) {
-  bool loses = true;
-  for (std::int64_t action = 0; action < at.actions(); ++action) {
-    if (!at.legal(action)) continue;
+  if (actions == 0) return 0;
+  const std::vector<std::int64_t> legal = at.legal_actions();
+  bool loses = !legal.empty();  // a game that is stuck is refused where it is reached
+  for (const std::int64_t action : legal) {
     const std::unique_ptr<Environment> after = at.copy();
     after->step(action);
     double outcome = 0;
     if (after->over()) {
       outcome = after->outcome(at.player());
-    } else if (actions > 1) {
+    } else {
       const int next = decided(*after, actions - 1);
       outcome = after->player() == at.player() ? next : -next;
     }
@@ -285,8 +299,7 @@ const Evaluations::Known* Evaluations::find(const Environment& position) const {
 void Evaluations::ask(Positions positions) {
   constexpr std::size_t most = 200'000;  // positions: a few hundred megabytes of boards
   if (known_.size() > most) known_.clear();
-  const Said said =
-      symmetries_.empty() ? (*adviser_)(state_, positions) : adviser_->averaged(state_, positions, symmetries_);
+  const Said said = (*adviser_)(state_, positions, symmetries_);
   for (std::size_t i = 0; i < positions.size(); ++i) {
     const auto own = said.of(i);
     known_[key_of(*positions[i])] = {{own.begin(), own.end()}, said.values[i]};

@@ -153,6 +153,15 @@ TEST_F(Embeddings, ReportHowManyQuestionsTheyAnswered) {
   EXPECT_EQ(figures["answered"], 3);
 }
 
+TEST_F(Embeddings, WrongQuestionsAreFoundBeforeTheTraining) {
+  write_text(60);
+  write("questions.csv", "word,answer,other1\nsea,ship\n");
+  const Ran wrong = run("train words.toml --out r -q");
+  EXPECT_EQ(wrong.code, 3) << wrong.err;
+  EXPECT_NE(wrong.err.find("questions.csv"), std::string::npos) << wrong.err;
+  EXPECT_FALSE(std::filesystem::exists(path("r")));
+}
+
 TEST_F(Embeddings, ReportWhichBytesOfTheTextAreNotUtf8) {
   write_text(60);
   write("text.txt", read("text.txt") + "caf\xe9 \xff\n");

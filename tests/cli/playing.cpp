@@ -66,6 +66,9 @@ TEST_P(Playing, LearnsWithTheSameBitsForAnyThreadsAndAfterAResume) {
   train("--out two --threads 2");
   EXPECT_EQ(model("one"), model("two"));
   train("--out stopped --stop-after " + std::to_string(GetParam().inside));
+  const nlohmann::json so_far = run("evaluate stopped --json").json();
+  EXPECT_EQ(so_far["step"], GetParam().inside);
+  EXPECT_TRUE(so_far.contains("baselines")) << so_far;
   const Ran resumed = run("train stopped --resume --quiet");
   ASSERT_EQ(resumed.code, 0) << resumed.err;
   EXPECT_EQ(model("one"), model("stopped"));

@@ -65,6 +65,7 @@ TEST_F(Recommender, RecommendsUnratedThingsThatSuitTheTaste) {
   }
   EXPECT_EQ(ratings.size(), 3u);
   EXPECT_TRUE(std::is_sorted(ratings.rbegin(), ratings.rend()));
+  EXPECT_NE(run("predict r --user '' --top 2").err.find("the user '' was never seen"), std::string::npos);
   const Ran stranger = run("predict r --user nobody --top 2");
   EXPECT_EQ(stranger.code, 0);
   EXPECT_NE(stranger.err.find("the user 'nobody' was never seen"), std::string::npos) << stranger.err;

@@ -70,14 +70,18 @@ NamedVars weighing(const Scope& s, const Batch& b) {
   return {{"log_probabilities", log_softmax(masked(logits, b["legal"]))}, {"value", sum_of}};
 }
 
-/// With one visit per action, its score is the net's value of the next position, so the policy has a closed form.
-TEST(Search, ImprovesThePolicyByTheScores) {
-  const Adviser adviser(weighing, 1);
+State state_of_weighing() {
   Dataset rows;
   rows.set("observation", zeros({1, 3, 3, 2}));
   rows.set("legal", ones({1, 9}));
-  const State state = untrained(
-      [](const Scope& s, const Batch& b) { return Loss::of_samples(sum(weighing(s, b)[0].second, -1)); }, rows, 1);
+  return untrained([](const Scope& s, const Batch& b) { return Loss::of_samples(sum(weighing(s, b)[0].second, -1)); },
+                   rows, 1);
+}
+
+/// With one visit per action, its score is the net's value of the next position, so the policy has a closed form.
+TEST(Search, ImprovesThePolicyByTheScores) {
+  const Adviser adviser(weighing, 1);
+  const State state = state_of_weighing();
   const auto start = game_of("tic_tac_toe");
   Tree trees[] = {Tree(*start, {.simulations = 9, .value_scale = 0.2})};
   Evaluations memory(adviser, state);
@@ -187,6 +191,56 @@ TEST(Search, LooksFurtherAheadIfAsked) {
   }
 }
 
+/// A game without rules, which counts the actions that are tried.
+class Open final : public Environment {
+ public:
+  /// After `last` steps nothing is legal.
+  Open(std::int64_t actions, std::int64_t last, int& tried) : actions_(actions), last_(last), tried_(tried) {}
+  [[nodiscard]] std::string_view name() const override { return "open"; }
+  [[nodiscard]] Shape observation_shape() const override { return {1}; }
+  [[nodiscard]] std::int64_t actions() const override { return actions_; }
+  [[nodiscard]] int players() const override { return 2; }
+  [[nodiscard]] std::string drawing() const override { return "\n"; }
+  [[nodiscard]] std::unique_ptr<Environment> copy() const override { return std::make_unique<Open>(*this); }
+
+ protected:
+  void start(std::uint64_t) override {}
+  Result act(std::int64_t) override {
+    ++tried_;
+    return {};
+  }
+  [[nodiscard]] bool allows(std::int64_t) const override { return steps() < last_; }
+  void look(std::span<float> into) const override { into[0] = 0; }
+
+ private:
+  std::int64_t actions_, last_;
+  int& tried_;
+};
+
+TEST(Search, AStuckGameIsRefusedAndNotTakenForALoss) {
+  int tried = 0;
+  Open game(6, 1, tried);
+  game.reset(1);
+  for (const std::int64_t ahead : {0, 1, 3}) {
+    Tree tree(game, {.simulations = 4, .look_ahead = ahead});
+    EXPECT_FALSE(tree.solved());
+    ASSERT_TRUE(tree.descend());
+    tree.expand(std::vector<float>(6, -std::log(6.f)), 0);
+    EXPECT_THROW((void)tree.descend(), UsageError) << ahead;
+  }
+}
+
+/// Of 1,000 actions there are 1,000 positions, and a look ahead of one action would try a million.
+TEST(Search, LooksAheadOnlyWhereThatTakesFewPositions) {
+  for (const auto& [actions, wanted] : {std::pair{1000, 1000}, std::pair{10, 10 + 100 + 1000}}) {
+    int tried = 0;
+    Open game(actions, 100, tried);
+    game.reset(1);
+    const Tree tree(game, {.simulations = 4, .look_ahead = 3});
+    EXPECT_EQ(tried, wanted);
+  }
+}
+
 TEST(Search, EvaluatesThePositionAfterTheOnlyMove) {
   const auto forced = game_of("connect_four", {3, 0, 3, 0, 3}), after = game_of("connect_four", {3, 0, 3, 0, 3, 3});
   Tree tree(*forced, {.simulations = 7});
@@ -203,11 +257,7 @@ TEST(Search, EvaluatesThePositionAfterTheOnlyMove) {
 /// What a net says of a position and of its mirror image is the same once both are averaged.
 TEST(Search, AveragesOverSymmetries) {
   const Adviser adviser(weighing, 1);
-  Dataset rows;
-  rows.set("observation", zeros({1, 3, 3, 2}));
-  rows.set("legal", ones({1, 9}));
-  const State state = untrained(
-      [](const Scope& s, const Batch& b) { return Loss::of_samples(sum(weighing(s, b)[0].second, -1)); }, rows, 1);
+  const State state = state_of_weighing();
   const auto one = game_of("tic_tac_toe", {0, 4, 5}), image = game_of("tic_tac_toe", {2, 4, 3});
   const Environment* const both[] = {one.get(), image.get()};
   std::vector<Environment::Symmetry> mirror;
@@ -215,7 +265,7 @@ TEST(Search, AveragesOverSymmetries) {
     if (look.actions == std::vector<std::int64_t>{2, 1, 0, 5, 4, 3, 8, 7, 6}) mirror = {look};
   }
   ASSERT_EQ(mirror.size(), 1u);
-  const Said plain = adviser(state, both), mean = adviser.averaged(state, both, mirror);
+  const Said plain = adviser(state, both), mean = adviser(state, both, mirror);
   EXPECT_NE(plain.values[0], plain.values[1]);
   EXPECT_NEAR(mean.values[0], (plain.values[0] + plain.values[1]) / 2, 1e-6);
   EXPECT_NEAR(mean.values[1], mean.values[0], 1e-6);

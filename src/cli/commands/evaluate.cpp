@@ -37,6 +37,8 @@ struct Measured {
   std::string name;
 };
 
+constexpr const char* own_figures = "evaluation";  // the name of what a system measures by its own actions
+
 /// The data on which a run is measured by default: its test data, or its held-out rows. Both must be unchanged.
 Measured own_data(const EvaluateArguments& arguments, const data::Preprocessing& preprocessing,
                   std::vector<std::string>& warnings) {
@@ -122,20 +124,19 @@ nlohmann::ordered_json json_of(const Metrics& metrics) {
   return result;
 }
 
-/// What the figures of a system are measured on.
-struct Sitting {
-  bool own_rows;  ///< the system makes its rows itself
-  std::string name;
-  const Dataset &test, &train;
-  const Dataset* validation;
+/// How far a stopped run is.
+struct Stopped {
+  std::int64_t step, total_steps;
+  [[nodiscard]] std::string text() const {
+    return fmt::format("the run is at step {} of {}", with_commas(step), with_commas(total_steps));
+  }
 };
 
-/// Prints the figures of a system with this state. `note` is added to what they were measured on.
+/// Prints the figures of a system with this state.
 int show_figures(const EvaluateArguments& arguments, const Context& context, const System& system, const State& state,
-                 const data::Preprocessing& preprocessing, const Sitting& on, std::uint64_t seed,
-                 const std::string& note = "") {
-  const SystemFigures figures = system.evaluate(
-      state, {.train = on.train, .test = on.test, .name = on.name, .seed = seed, .validation = on.validation});
+                 const data::Preprocessing& preprocessing, const SystemSets& on,
+                 const std::optional<Stopped>& stopped = {}) {
+  const SystemFigures figures = system.evaluate(state, on);
   const fs::path folder = fs::path(arguments.run) / "evaluation";
   std::vector<std::string> files;
   for (const auto& [name, medium] : figures.media) {
@@ -147,12 +148,15 @@ int show_figures(const EvaluateArguments& arguments, const Context& context, con
   if (!context.json) {
     const std::string measured =
         figures.on.empty() ? metrics_note(on.test.rows(), Recipe{{}, {}, 1, preprocessing}, false) : figures.on;
-    print_metrics(on.name, figures.metrics, note.empty() ? measured : measured + "; " + note, figures.baselines);
+    print_metrics(on.name, figures.metrics, stopped ? measured + "; " + stopped->text() : measured, figures.baselines);
     return 0;
   }
   nlohmann::ordered_json result{{"data", on.name}, {"rows", on.test.rows()}};
-  if (on.own_rows) result = {{"on", figures.on}};
-  if (!note.empty()) result["note"] = note;
+  if (system.own_rows) result = {{"on", figures.on}};
+  if (stopped) {
+    result["step"] = stopped->step;
+    result["total_steps"] = stopped->total_steps;
+  }
   result.update(json_of(figures.metrics));
   for (const auto& [name, metrics] : figures.baselines) result["baselines"][name] = json_of(metrics);
   result["shown"] = files;
@@ -173,32 +177,30 @@ int evaluate_stopped(const EvaluateArguments& arguments, const Context& context)
   Session& session = opened.session;
   if (name.empty()) name = session.parts.test ? "test" : "validation";
   const std::optional<Dataset>& data = session.parts.test ? session.parts.test : session.parts.validation;
-  const std::int64_t step = session.trainer.state().step;
+  const Stopped stopped{session.trainer.state().step, opened.total_steps};
   if (session.system && session.system->own_rows && session.system->evaluate && is_own(arguments)) {
     const Dataset none;
-    const Sitting sitting{true, "evaluation", none, session.parts.train, nullptr};
-    const auto note = fmt::format("the run is at step {} of {}", with_commas(step), with_commas(opened.total_steps));
     return show_figures(arguments, context, *session.system, session.trainer.state(), session.parts.preprocessing,
-                        sitting, seed_in(read_toml(opened.folder / "config.toml"), 1), note);
+                        {.train = session.parts.train, .test = none, .name = own_figures, .seed = opened.config.seed},
+                        stopped);
   }
   if (session.system && session.system->own_rows)
     fail<UsageError>("[evaluate] {} has not finished. Hint: {}", arguments.run, way_on(arguments.run));
   if (!data) fail<UsageError>("[evaluate] {} has no test data and holds nothing out", arguments.run);
   const Evaluation evaluation = session.trainer.evaluate(*data, opened.average);
   if (!context.json) {
-    print_metrics(name, evaluation.metrics,
-                  fmt::format("{}; the run is at step {} of {}{}",
-                              metrics_note(evaluation.rows, session.recipe, data->has("weight")), with_commas(step),
-                              with_commas(opened.total_steps),
-                              opened.is_best            ? ", and these are its best parameters so far"
-                              : !opened.average.empty() ? ", and these are the averages of its parameters"
-                                                        : ""));
+    print_metrics(
+        name, evaluation.metrics,
+        fmt::format("{}; {}{}", metrics_note(evaluation.rows, session.recipe, data->has("weight")), stopped.text(),
+                    opened.is_best            ? ", and these are its best parameters so far"
+                    : !opened.average.empty() ? ", and these are the averages of its parameters"
+                                              : ""));
     return 0;
   }
   nlohmann::ordered_json result{{"data", name},
                                 {"rows", evaluation.rows},
-                                {"step", step},
-                                {"total_steps", opened.total_steps},
+                                {"step", stopped.step},
+                                {"total_steps", stopped.total_steps},
                                 {"best_so_far", opened.is_best}};
   if (!opened.average.empty()) result["average"] = opened.average;
   for (const auto& [metric, value] : evaluation.metrics) result[metric] = value;
@@ -236,14 +238,17 @@ int run_system(const EvaluateArguments& arguments, const Context& context) {
   if (own_rows && !is_own(arguments))
     fail<UsageError>("[evaluate] {} is measured by its actions, not on data", trained.choice.kind);
   const Measured measured =
-      own_rows ? Measured{{}, "evaluation"} : measured_data(arguments, trained.preprocessing, context);
+      own_rows ? Measured{{}, own_figures} : measured_data(arguments, trained.preprocessing, context);
   const ConfigTree tree = read_toml(config);
   const std::uint64_t seed = seed_in(tree, 1);
   const Parts parts =
       own_rows ? Parts{trained.preprocessing, {}} : DataSource(read_data_options(tree, arguments.run)).parts(seed);
-  const Sitting sitting{own_rows, measured.name, measured.data, parts.train,
-                        parts.validation ? &*parts.validation : nullptr};
-  return show_figures(arguments, context, trained.system, trained.state, trained.preprocessing, sitting, seed);
+  return show_figures(arguments, context, trained.system, trained.state, trained.preprocessing,
+                      {.train = parts.train,
+                       .test = measured.data,
+                       .name = measured.name,
+                       .seed = seed,
+                       .validation = parts.validation ? &*parts.validation : nullptr});
 }
 
 int run(const EvaluateArguments& arguments, const Context& context) {

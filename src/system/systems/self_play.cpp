@@ -46,9 +46,9 @@ Fields fields(SelfPlayOptions& o) {
        {.low = 1e-6, .high = 1e6}},
       {"look_ahead",
        &o.look_ahead,
-       "actions beyond each move that are tried by the rules alone; time grows by a factor of the legal actions for "
-       "each",
-       {.low = 1, .high = 64}},
+       "actions beyond each move that are tried by the rules alone; fewer in a game with many actions, where more than "
+       "4,096 positions would follow",
+       {.low = 0, .high = 64}},
       {"play_look_ahead",
        &o.play_look_ahead,
        "the same for evaluation and for play against people; 0 is the same number",
