@@ -107,25 +107,53 @@ struct Source {
   Int row, depth;  // strides
 };
 
+/// Copies four terms of four rows, transposed: to[t * width + r] = from[r * row + t].
+template <Int width>
+HWY_INLINE void TransposeFour(const float* from, Int row, float* to) {
+#if HWY_TARGET == HWY_SCALAR
+  for (Int r = 0; r < 4; ++r) {
+    for (Int t = 0; t < 4; ++t) to[t * width + r] = from[r * row + t];
+  }
+#else
+  const hn::FixedTag<float, 4> d;
+  const auto first = hn::LoadU(d, from), second = hn::LoadU(d, from + row);
+  const auto third = hn::LoadU(d, from + 2 * row), fourth = hn::LoadU(d, from + 3 * row);
+  const auto low_pair = hn::InterleaveLower(d, first, second), high_pair = hn::InterleaveUpper(d, first, second);
+  const auto low_rest = hn::InterleaveLower(d, third, fourth), high_rest = hn::InterleaveUpper(d, third, fourth);
+  hn::StoreU(hn::ConcatLowerLower(d, low_rest, low_pair), d, to);
+  hn::StoreU(hn::ConcatUpperUpper(d, low_rest, low_pair), d, to + width);
+  hn::StoreU(hn::ConcatLowerLower(d, high_rest, high_pair), d, to + 2 * width);
+  hn::StoreU(hn::ConcatUpperUpper(d, high_rest, high_pair), d, to + 3 * width);
+#endif
+}
+
 /// Packs one panel of `width` rows, with zeros for missing ones: term after term, the rows of each side by side.
 template <Int width>
 HWY_NOINLINE void PackPanel(const Source& from, Int rows, Int depth, float* to) {
-  constexpr Int at_once = 8;  // terms of a row that share a cache line if they are contiguous
   if (rows < width) std::fill_n(to, width * depth, 0.0F);
-  if (rows == width && from.row == 1) {
-    for (Int q = 0; q < depth; ++q) std::memcpy(to + q * width, from.at + q * from.depth, width * sizeof(float));
-    return;
-  }
   Int q = 0;
-  for (; from.depth == 1 && q + at_once <= depth; q += at_once) {
-    for (Int r = 0; r < rows; ++r) {
-      const float* row = from.at + r * from.row + q;
-      HWY_UNROLL(8)
-      for (Int t = 0; t < at_once; ++t) to[(q + t) * width + r] = row[t];
+  for (; from.depth == 1 && rows >= 4 && q + line <= depth; q += line) {  // a whole cache line of each row
+    for (Int r = 0; r < rows; r += 4) {
+      const Int row = std::min(r, rows - 4);  // the last four may overlap those before
+      const float* terms = from.at + row * from.row + q;
+      for (Int i = 0; i < 4; ++i) hwy::Prefetch(terms + i * from.row + 2 * line);
+      HWY_UNROLL(4)
+      for (Int t = 0; t < line; t += 4) TransposeFour<width>(terms + t, from.row, to + (q + t) * width + row);
     }
   }
   for (; q < depth; ++q) {
     for (Int r = 0; r < rows; ++r) to[q * width + r] = from.at[r * from.row + q * from.depth];
+  }
+}
+
+/// Packs whole panels side by side whose rows are contiguous in each term, so that a term is read as one run.
+template <Int width>
+HWY_NOINLINE void PackWholePanels(const Source& from, Int rows, Int depth, float* to) {
+  constexpr Int ahead = 8;  // terms
+  for (Int q = 0; q < depth; ++q) {
+    const float* term = from.at + q * from.depth;
+    for (Int r = 0; r < rows; r += line) hwy::Prefetch(term + ahead * from.depth + r);
+    for (Int r = 0; r < rows; r += width) std::memcpy(to + r * depth + q * width, term + r, width * sizeof(float));
   }
 }
 
@@ -139,8 +167,14 @@ struct Panels {
   [[nodiscard]] Int at_once() const { return std::max<Int>(1, packed_at_once / (width * depth)); }
   [[nodiscard]] Int tasks() const { return parts(parts(rows, width), at_once()); }
   void Pack(Int task) const {
-    const Int first = task * at_once() * width;
-    for (Int r = first; r < std::min(rows, first + at_once() * width); r += width) {
+    Int first = task * at_once() * width;
+    const Int end = std::min(rows, first + at_once() * width);
+    if (from.row == 1) {
+      const Int whole = (end - first) / width * width;
+      PackWholePanels<width>({from.at + first, 1, from.depth}, whole, depth, to + first * depth);
+      first += whole;
+    }
+    for (Int r = first; r < end; r += width) {
       PackPanel<width>({from.at + r * from.row, from.row, from.depth}, std::min(width, rows - r), depth,
                        to + r * depth);
     }
