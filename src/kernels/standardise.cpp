@@ -62,6 +62,19 @@ struct Moments {
   T mean, scale;
 };
 
+/// Where squares of finite numbers overflow: the moments of x times a power of 2.
+template <class T>
+Moments<T> LargeMoments(const T* x, std::int64_t n, bool centred, double epsilon) {
+  T largest = 0;
+  for (std::int64_t i = 0; i < n; ++i) largest = std::isnan(x[i]) ? x[i] : std::max(largest, std::abs(x[i]));
+  if (!std::isfinite(largest)) return {largest - largest, centred ? largest - largest : T{0}};
+  const T factor = std::ldexp(T{1}, 2 - std::ilogb(largest)), count = static_cast<T>(n);
+  T mean = 0, squares = 0;
+  for (std::int64_t i = 0; centred && i < n; ++i) mean += x[i] * factor / count;
+  for (std::int64_t i = 0; i < n; ++i) squares += (x[i] * factor - mean) * (x[i] * factor - mean) / count;
+  return {mean / factor, factor / std::sqrt(squares + static_cast<T>(epsilon) * factor * factor)};
+}
+
 template <class T>
 HWY_INLINE Moments<T> MomentsOf(const T* x, std::int64_t n, bool centred, double epsilon) {
   const D<T> d;
@@ -73,6 +86,7 @@ HWY_INLINE Moments<T> MomentsOf(const T* x, std::int64_t n, bool centred, double
     const V<T> from_mean = hn::Sub(load(x + i), m);
     return hn::Mul(from_mean, from_mean);
   });
+  if (!std::isfinite(squares)) return LargeMoments(x, n, centred, epsilon);
   return {mean, T{1} / std::sqrt(squares / count + static_cast<T>(epsilon))};
 }
 

@@ -119,6 +119,28 @@ TYPED_TEST(Extremes, NormsAreRightForNumbersOfEverySize) {
   EXPECT_EQ(of({1, -Limits::infinity()}), Limits::infinity());
 }
 
+TYPED_TEST(Extremes, StandardisedNumbersDoNotDependOnTheirSize) {
+  if (testing::is_on_a_gpu()) return;  // the programs of a device square the numbers as they are
+  const TypeParam large = std::sqrt(std::numeric_limits<TypeParam>::max()) * TypeParam{4096};
+  std::vector<TypeParam> values;
+  for (int i = 0; i < 37; ++i) values.push_back(static_cast<TypeParam>(i % 7 - 2) * TypeParam{0.25});
+  const Tensor small = Tensor::from(values, {1, 37});
+  for (TypeParam& value : values) value *= large;
+  const auto both = [](const Vars& v) {
+    Vars all;
+    for (const Var& y : {standardise(v[0], 0), rms_standardise(v[0], 0)})
+      all.insert(all.end(), {y, gradients(sum(y * square(y)), {v[0]})[0]});
+    return all;
+  };
+  const auto wanted = evaluate(both, {small}), got = evaluate(both, {Tensor::from(values, {1, 37})});
+  const double tolerance = 100 * std::numeric_limits<TypeParam>::epsilon();
+  for (std::size_t k = 0; k < got.size(); ++k) {
+    const double unit = k % 2 ? static_cast<double>(large) : 1;  // a derivative is smaller by the factor
+    for (std::int64_t i = 0; i < 37; ++i)
+      EXPECT_NEAR(got[k].at(i) * unit, wanted[k].at(i), tolerance * (1 + std::abs(wanted[k].at(i)))) << k << " " << i;
+  }
+}
+
 TYPED_TEST(Extremes, GeluByTanhIsLinearFarFromZero) {
   const std::vector<TypeParam> far = {30, 100, TypeParam(1e15), TypeParam(1e25), std::numeric_limits<TypeParam>::max()};
   for (const TypeParam x : far) {
