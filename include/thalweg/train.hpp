@@ -219,8 +219,9 @@ std::ostream& operator<<(std::ostream& out, const Evaluation& evaluation);
 
 struct TrainerOptions {
   int threads = 0;
-  /// false: objectives take turns on each batch, and the second uses the parameters that the first has changed. true:
-  /// all step from the same parameters, and common subexpressions are computed only once.
+  /// false: objectives take turns on each batch, and the second uses the parameters that the first has changed; if the
+  /// second fails, the first has taken its step. true: all step from the same parameters, and common subexpressions are
+  /// computed only once.
   bool simultaneous = false;
 };
 
@@ -245,7 +246,8 @@ class Trainer {
   StepReport step(std::string_view objective, const Dataset& batch, const Progress& progress = {},
                   std::int64_t shard_size = 0);
   /// With several objectives: the loss of the first, the loss of each ("d.loss"), and their reports. With `average`,
-  /// the moving average of that name in place of the parameters.
+  /// the moving average of that name in place of the parameters. In the middle of a fit, or between calls of `step`, it
+  /// measures what the optimizer evaluates with, as validation does; so do `predict` and `save`.
   [[nodiscard]] Evaluation evaluate(const Dataset& data, std::string_view average = {});
   /// Predictions for the column "input": values, in the unit of the data's TargetUnit, or probabilities.
   [[nodiscard]] Tensor predict(const Dataset& data);

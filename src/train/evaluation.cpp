@@ -152,21 +152,25 @@ Confusion confusion_on(const Tensor& predictions, const Dataset& data, const met
 
 Dataset with_read(const Dataset& data, std::initializer_list<std::string_view> names) {
   constexpr std::int64_t at_once = 256;
-  Dataset result = data;
+  std::vector<std::pair<std::string_view, Tensor>> missing;
   for (const std::string_view name : names) {
     const auto column = std::ranges::find(data.columns(), name, &std::pair<std::string, Tensor>::first);
     if (column == data.columns().end() || column->second.shape()[0] == data.rows()) continue;
     Shape shape{data.rows()};
     for (const std::int64_t size : column->second.shape().sizes().subspan(1)) shape.push_back(size);
-    Tensor values(shape, column->second.dtype());
-    for (std::int64_t begin = 0; begin < data.rows(); begin += at_once) {
-      const Dataset part = data.slice(begin, std::min(begin + at_once, data.rows()));
+    missing.emplace_back(name, Tensor(shape, column->second.dtype()));
+  }
+  if (missing.empty()) return data;
+  for (std::int64_t begin = 0; begin < data.rows(); begin += at_once) {
+    const Dataset part = data.slice(begin, std::min(begin + at_once, data.rows()));
+    for (auto& [name, values] : missing) {
       const Tensor& rows = part[name];
       const std::size_t each = rows.bytes() / static_cast<std::size_t>(part.rows());
       std::memcpy(values.mutable_raw() + static_cast<std::size_t>(begin) * each, rows.raw(), rows.bytes());
     }
-    result.set(name, std::move(values));
   }
+  Dataset result = data;
+  for (auto& [name, values] : missing) result.set(name, std::move(values));
   return result;
 }
 

@@ -1,6 +1,7 @@
 // Trainer: objectives and a state that can be trained, measured, saved and loaded.
 
 #include <algorithm>
+#include <utility>
 
 #include "core/error.hpp"
 #include "core/index.hpp"
@@ -15,6 +16,13 @@
 #include "train/made_on.hpp"
 
 namespace thalweg {
+
+namespace {
+const State& initialised(const State& state) {
+  if (!state.layout) fail<UsageError>("[trainer] it has not been trained. Hint: fit, init or load first.");
+  return state;
+}
+}  // namespace
 
 struct Trainer::Impl {
   Objectives objectives;
@@ -47,6 +55,22 @@ struct Trainer::Impl {
 
   /// The parameters with which a fit ended, and those of its last step, where the optimizer evaluates with others.
   std::optional<std::pair<Tensor, Tensor>> ended = {};
+
+  /// A fit or a loop of steps is under way: the parameters are those of its last step.
+  bool is_training = false;
+
+  /// The parameters to measure and to save are those that the optimizer evaluates with, in the middle of a training
+  /// too.
+  [[nodiscard]] State measured() {
+    return is_training ? objectives.evaluation_state(initialised(state)) : initialised(state);
+  }
+
+  /// The parameters are what the caller has set.
+  void set(State given) {
+    state = std::move(given);
+    ended.reset();
+    is_training = false;
+  }
 
   /// Goes on from the last step, if nothing else has changed the parameters since. Returns whether it does.
   bool go_on() {
@@ -107,8 +131,7 @@ Trainer::~Trainer() = default;
 Trainer::Trainer(Trainer&&) noexcept = default;
 
 void Trainer::init(const Dataset& data, std::uint64_t seed) {
-  impl_->state = impl_->objectives.init(data, seed, f32);
-  impl_->ended.reset();
+  impl_->set(impl_->objectives.init(data, seed, f32));
   impl_->remember(data);
 }
 const State& Trainer::state() const { return impl_->state; }
@@ -116,6 +139,7 @@ void Trainer::set_state(State state) {
   check_state(state, impl_->state.layout.get());
   if (state.step != impl_->state.step) impl_->ended.reset();
   impl_->state = std::move(state);
+  impl_->is_training = false;
 }
 
 namespace {
@@ -169,6 +193,7 @@ History Trainer::fit(const Dataset& data, const FitOptions& options) {
   impl_->remember(training);
   Tensor stepped;
   const std::int64_t first_step = impl_->state.step;
+  const bool was_training = std::exchange(impl_->is_training, true);
   History history;
   try {
     history = run_fit(impl_->objectives, impl_->state, impl_->loss_or_null(), options, training, validation,
@@ -181,9 +206,11 @@ History Trainer::fit(const Dataset& data, const FitOptions& options) {
       if (goes_on) impl_->state.parameters = impl_->ended->first;
       impl_->preprocessing = preprocessing;
       impl_->unit = unit;
+      impl_->is_training = was_training;
     }
     throw;
   }
+  impl_->is_training = false;
   impl_->ended.reset();
   if (stepped.size() > 0 && !identical(stepped, impl_->state.parameters))
     impl_->ended.emplace(impl_->state.parameters, std::move(stepped));
@@ -193,25 +220,27 @@ History Trainer::fit(const Dataset& data, const FitOptions& options) {
   return history;
 }
 
-namespace {
-const State& initialised(const State& state) {
-  if (!state.layout) fail<UsageError>("[trainer] it has not been trained. Hint: fit, init or load first.");
-  return state;
-}
-}  // namespace
-
 StepReport Trainer::step(std::string_view objective, const Dataset& batch, const Progress& progress,
                          std::int64_t shard_size) {
   if (!impl_->state.layout) init(batch, 1);
-  return impl_->objectives.step(objective, impl_->state, batch, progress, shard_size);
+  const bool goes_on = impl_->go_on();
+  try {
+    StepReport report = impl_->objectives.step(objective, impl_->state, batch, progress, shard_size);
+    impl_->ended.reset();
+    impl_->is_training = true;
+    return report;
+  } catch (...) {
+    if (goes_on) impl_->state.parameters = impl_->ended->first;
+    throw;
+  }
 }
 
 std::vector<std::string> Trainer::layers() const { return impl_->objectives.layers(initialised(impl_->state)); }
 
 Evaluation Trainer::evaluate(const Dataset& data, std::string_view average) {
-  const State& state = initialised(impl_->state);
+  const State state = average.empty() ? impl_->measured() : initialised(impl_->state).average(average);
   double weight = 0;
-  return evaluation_on(impl_->objectives, average.empty() ? state : state.average(average), impl_->loss_or_null(),
+  return evaluation_on(impl_->objectives, state, impl_->loss_or_null(),
                        impl_->loss ? with_read(data, {"target", "weight"}) : data, weight);
 }
 
@@ -222,7 +251,7 @@ Tensor Trainer::predict(const Dataset& data) {
   if (data.streams()) fail<UsageError>("[predict] rows that are yet to be read. Hint: take(rows) reads them.");
   inputs.set("input", data["input"]);
   Tensor predictions;
-  (void)impl_->objectives.evaluate(initialised(impl_->state), inputs, predictions);
+  (void)impl_->objectives.evaluate(impl_->measured(), inputs, predictions);
   if (impl_->loss->task() == Task::regression) put_back(predictions, data.unit());
   return predictions;
 }
@@ -236,9 +265,10 @@ void Trainer::save(const Path& path) const {
                      {"target.shift", fmt::format("{}", impl_->unit.shift)},
                      {"target.scale", fmt::format("{}", impl_->unit.scale)}};
   }
-  for (const ParameterEntry& entry : initialised(impl_->state).layout->entries) {
+  const State state = impl_->measured();
+  for (const ParameterEntry& entry : state.layout->entries) {
     if (entry.average) continue;
-    file.tensors.emplace_back(entry.name, impl_->state.parameter(entry.name));
+    file.tensors.emplace_back(entry.name, state.parameter(entry.name));
   }
   write_safetensors(path.string(), file);
 }
@@ -256,8 +286,7 @@ void Trainer::load(const Path& path, const Dataset& shapes) {
     }
     state.set_parameter(entry.name, value);
   }
-  impl_->state = std::move(state);
-  impl_->ended.reset();
+  impl_->set(std::move(state));
   impl_->remember(shapes);
 }
 
@@ -265,6 +294,7 @@ void Trainer::load(const Path& path, const Dataset& shapes, const Patterns& patt
   if (!impl_->state.layout) init(shapes, 1);
   impl_->state.load(path, patterns, under);
   impl_->ended.reset();
+  impl_->is_training = false;
 }
 
 StepCost Trainer::measure(const Dataset& batch, const FitOptions& options) {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -80,6 +81,35 @@ TEST_F(Refusals, ASecondFitGoesOnFromTheLastStep) {
     (void)whole.fit(rows(), {.steps = 20, .batch_size = 0, .shuffle = false});
     EXPECT_TRUE(identical(parts.state().parameters, whole.state().parameters)) << kind;
   }
+}
+
+/// In the middle of a fit, or of a loop of steps, the trainer measures and saves what the optimizer evaluates with.
+TEST_F(Refusals, TheMiddleOfATrainingIsMeasuredAsItsEndIs) {
+  const Optimizer free = optimizer_named("schedule_free_sgd").make({{"lr", {0.05}}});
+  Trainer one = trainer(free);
+  std::vector<double> during;
+  const auto measure = [&](const EpochReport& report) {
+    during.push_back(one.evaluate(rows())["loss"]);
+    const auto validated = std::ranges::find(report.metrics, "validation.loss", &Metrics::value_type::first);
+    EXPECT_EQ(during.back(), validated->second);
+    one.save(path("middle"));
+  };
+  (void)one.fit(rows(), {.epochs = 3, .validation_data = rows(), .on_epoch = measure});
+  ASSERT_EQ(during.size(), 3U);
+  EXPECT_EQ(one.evaluate(rows())["loss"], during.back());
+  Trainer saved = trainer(free);
+  saved.load(path("middle"), rows());
+  EXPECT_EQ(saved.evaluate(rows())["loss"], during.back());
+
+  Trainer steps = trainer(free), fits = trainer(free);
+  for (int step = 1; step <= 5; ++step) {
+    (void)steps.step("", rows());
+    (void)fits.fit(rows(), {.steps = 1, .batch_size = 0, .shuffle = false});
+    EXPECT_EQ(steps.evaluate(rows())["loss"], fits.evaluate(rows())["loss"]) << step;
+  }
+  (void)fits.step("", rows());  // goes on from the last step, not from what is measured
+  (void)steps.step("", rows());
+  EXPECT_TRUE(identical(fits.state().parameters, steps.state().parameters));
 }
 
 TEST_F(Refusals, AFitThatIsRefusedKeepsTheEvaluatedParameters) {
