@@ -6,9 +6,12 @@
 
 #include "cli/assignment.hpp"
 #include "cli/checks.hpp"
+#include "cli/looped.hpp"
 #include "cli/ranks.hpp"
 #include "core/error.hpp"
 #include "data/csv.hpp"
+#include "options/nearest_name.hpp"
+#include "run/text_classifier.hpp"
 
 namespace fs = std::filesystem;
 
@@ -176,6 +179,18 @@ NamedTree read_source(const std::string& source) {
   return named;
 }
 
+/// A kind that does not exist is named before its data is looked at.
+void check_system_kind(const ConfigTree& tree, const Registry& registry) {
+  const OptionValue* kind = tree.find("system.kind");
+  const auto* name = kind ? kind->get_if<std::string>() : nullptr;
+  if (!name || looped_row(tree) || is_text_classifier(tree)) return;
+  std::vector<std::string> names = looped_kinds();
+  names.emplace_back(TextClassifierConfig::kind);
+  for (const SystemRow& row : registry.systems()) names.emplace_back(row.name);
+  if (std::ranges::find(names, *name) == names.end())
+    fail<UsageError>("[system] there is no system '{}'. Hint: {}", *name, name_hint(*name, names));
+}
+
 }  // namespace
 
 std::string Variant::folder() const {
@@ -252,11 +267,17 @@ NamedTree read_arguments(const ConfigArguments& arguments, const Registry& regis
     set_type(named.tree, column, kind);
   }
   set_all(named.tree, arguments.sets, "optimizer.lr=1e-3");
+  check_system_kind(named.tree, registry);
   keep_known_options(named.tree, file, registry);
   return named;
 }
 
 LoadedConfig load(const NamedTree& named, const Registry& registry) {
+  const LoopedRow* const looped = looped_row(named.tree);
+  if (looped || is_text_classifier(named.tree))
+    fail<UsageError>(
+        "[system] {} has a training loop of its own. Hint: thalweg train CONFIG is the only command for it.",
+        looped ? looped->kind : TextClassifierConfig::kind);
   DataSource source(read_data_options(named.tree, named.folder));
   Config config = read_config(named.tree, source.options(), source.facts(), registry);
   if (!config.has_system()) source.suit(registry.loss(config.loss.kind).make(config.loss.options));

@@ -94,9 +94,17 @@ TEST_F(Texts, TheirSystemIsListedAndOthersRefuseTexts) {
   EXPECT_EQ(table.code, 2);
   EXPECT_NE(table.err.find("format = \"texts\""), std::string::npos) << table.err;
   write("misspelt.toml", "[data]\ntrain = \"t.csv\"\n[system]\nkind = \"embedding\"\n");
-  const Ran misspelt = run("train misspelt.toml -q");
-  EXPECT_EQ(misspelt.code, 2);
-  EXPECT_NE(misspelt.err.find("did you mean 'embeddings'?"), std::string::npos) << misspelt.err;
+  for (const char* command : {"train", "lr", "compare"}) {
+    const Ran misspelt = run(std::string(command) + " misspelt.toml");
+    EXPECT_EQ(misspelt.code, 2);
+    EXPECT_NE(misspelt.err.find("did you mean 'embeddings'?"), std::string::npos) << command << misspelt.err;
+  }
+  for (const std::string command : {"lr", "compare"}) {
+    const Ran text = run(command + " mails.toml"), words = run(command + " misspelt.toml --set system.kind=embeddings");
+    EXPECT_NE(text.err.find("text_classifier has a training loop of its own"), std::string::npos) << text.err;
+    EXPECT_NE(words.err.find("embeddings has a training loop of its own"), std::string::npos) << words.err;
+    EXPECT_EQ(text.code + words.code, 4);
+  }
 }
 
 TEST_F(Texts, AResumedRunHasTheSameBits) {

@@ -24,7 +24,6 @@
 #include "engine/trained.hpp"
 #include "insight/run_watch.hpp"
 #include "optim/asks.hpp"
-#include "options/nearest_name.hpp"
 #include "options/text.hpp"
 #include "run/data_record.hpp"
 #include "run/trained_part.hpp"
@@ -394,21 +393,8 @@ int dry_run(LoadedConfig loaded, const Context& context) {
   return 0;
 }
 
-/// A kind that does not exist is named before its data is looked at.
-void check_system_kind(const ConfigTree& tree, const Registry& registry) {
-  const OptionValue* kind = tree.find("system.kind");
-  const auto* name = kind ? kind->get_if<std::string>() : nullptr;
-  if (!name || looped_row(tree) || is_text_classifier(tree)) return;
-  std::vector<std::string> names = looped_kinds();
-  names.emplace_back(TextClassifierConfig::kind);
-  for (const SystemRow& row : registry.systems()) names.emplace_back(row.name);
-  if (std::ranges::find(names, *name) == names.end())
-    fail<UsageError>("[system] there is no system '{}'. Hint: {}", *name, name_hint(*name, names));
-}
-
 int run_alone(const TrainArguments& arguments, const Context& context) {
   const NamedTree named = read_arguments(arguments.config, context.registry);
-  check_system_kind(named.tree, context.registry);
   if (context.ranks && (is_text_classifier(named.tree) || arguments.online)) {
     fail<UsageError>("[distributed] texts are trained by one process. Hint: start it without a launcher.");
   }
