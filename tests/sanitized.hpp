@@ -4,6 +4,11 @@
 
 namespace thalweg::testing {
 
+// g++ defines a macro for each sanitizer; Clang is asked
+#ifdef __has_feature
+constexpr bool address_sanitizer = __has_feature(address_sanitizer);
+constexpr bool thread_sanitizer = __has_feature(thread_sanitizer);
+#else
 #ifdef __SANITIZE_ADDRESS__
 constexpr bool address_sanitizer = true;
 #else
@@ -13,6 +18,7 @@ constexpr bool address_sanitizer = false;
 constexpr bool thread_sanitizer = true;
 #else
 constexpr bool thread_sanitizer = false;
+#endif
 #endif
 
 }  // namespace thalweg::testing

@@ -2,6 +2,7 @@
 // A fixture that runs the command under mpirun, as on a cluster.
 
 #include "../cli/command.hpp"
+#include "sanitized.hpp"
 
 namespace thalweg::testing {
 
@@ -9,9 +10,7 @@ namespace thalweg::testing {
 class Mpirun : public CommandTest {
  protected:
   void SetUp() override {
-#ifdef __SANITIZE_THREAD__
-    GTEST_SKIP() << "MPI does not work under the thread sanitizer";
-#endif
+    if (thread_sanitizer) GTEST_SKIP() << "MPI does not work under the thread sanitizer";
     const auto library = std::filesystem::path(command()).parent_path() / "libthalweg_mpi.so";
     if (!std::filesystem::exists(library)) GTEST_SKIP() << "built without MPI";
     if (shell("command -v mpirun").code != 0) GTEST_SKIP() << "mpirun is not installed";
@@ -32,11 +31,8 @@ class Mpirun : public CommandTest {
 
   /// The path of the library of fault.cpp, for LD_PRELOAD. Empty under a sanitizer, which must be loaded first.
   [[nodiscard]] static std::string fault() {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-    return "";
-#else
+    if (address_sanitizer || thread_sanitizer) return "";
     return (std::filesystem::path(command()).parent_path() / "libtest_fault.so").string();
-#endif
   }
 
   /// Runs the same line in the background, and then the shell line `then`. In it, `of RANK` prints the processes of a

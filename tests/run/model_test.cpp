@@ -237,7 +237,8 @@ void save_crafted(const fs::path& path, std::int64_t outputs, const data::Prepro
   for (const std::int64_t size : row) shape.push_back(size);
   data.set("input", zeros(shape, recipe.input().dtype));
   const bool labels = loss == "cross_entropy";
-  data.set("target", labels ? zeros({4}, i32) : zeros({4, outputs}));
+  const std::int64_t numbers = loss == "gaussian" ? outputs / 2 : outputs;  // a mean and a variance for each
+  data.set("target", labels ? zeros({4}, i32) : zeros({4, numbers}));
   Trainer trainer(recipe.make_model(registry()), recipe.make_loss(registry()), optim::sgd({.lr = 0.1}), 1);
   trainer.init(data, 1);
   save_model(path, recipe, trainer.state());
@@ -276,6 +277,19 @@ TEST(CraftedModels, AWrongNumberOfOutputsForTheTaskIsRefused) {
   expect_refused(file, "language");
   save_crafted(file, 3, table_of(data::Task::multiclass, {"a", "b", "c"}));
   EXPECT_EQ(Model::load(file).predict(zeros({1, 2})).shape(), (Shape{1, 3}));
+}
+
+TEST(CraftedModels, AGaussianBesideClassesHasNoDeviation) {
+  const testing::TemporaryFolder folder;
+  const fs::path file = folder / "model.safetensors";
+  save_crafted(file, 2, table_of(data::Task::multiclass, {"a", "b"}), "gaussian");
+  const Model model = Model::load(file);
+  EXPECT_EQ(model.predict(zeros({3, 2})).shape(), (Shape{3, 2}));
+  const Prediction cells = model.predict_cells(std::vector<std::string_view>{"1", "2"});
+  EXPECT_FALSE(cells.deviation);
+  EXPECT_EQ(cells.probabilities.size(), 2U);
+  save_crafted(file, 2, table_of(data::Task::binary, {"a", "b"}), "gaussian");
+  expect_refused(file, "2 outputs");
 }
 
 TEST(CraftedModels, AVocabularyOfExponentialSizeIsRefused) {
