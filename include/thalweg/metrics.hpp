@@ -30,13 +30,13 @@ using Weights = std::optional<Tensor>;
 [[nodiscard]] Tensor confusion_matrix(const Tensor& predictions, const Tensor& targets, const Weights& weights = {});
 /// The weight of the correctly predicted rows divided by the weight of all rows.
 [[nodiscard]] double accuracy(const Tensor& predictions, const Tensor& targets, const Weights& weights = {});
-/// The fraction of rows predicted positive that are positive: tp / (tp + fp), 0 if no row was predicted positive. With
-/// more than two classes, the mean over the classes that occur among targets or predictions, as in scikit-learn's macro
-/// average; the same holds for recall and f1.
+/// The fraction of rows predicted positive that are positive: tp / (tp + fp), 0 if no row was predicted positive, NaN
+/// if no row is positive either. With more than two classes, the mean over the classes that occur among targets or
+/// predictions, as in scikit-learn's macro average; the same holds for recall and f1.
 [[nodiscard]] double precision(const Tensor& predictions, const Tensor& targets, const Weights& weights = {});
-/// The fraction of positive rows that are predicted positive: tp / (tp + fn), 0 if no row is positive.
+/// The fraction of positive rows that are predicted positive: tp / (tp + fn), NaN if no row is positive.
 [[nodiscard]] double recall(const Tensor& predictions, const Tensor& targets, const Weights& weights = {});
-/// 2 tp / (2 tp + fp + fn): the harmonic mean of precision and recall.
+/// 2 tp / (2 tp + fp + fn): the harmonic mean of precision and recall; NaN if no row is or was predicted positive.
 [[nodiscard]] double f1(const Tensor& predictions, const Tensor& targets, const Weights& weights = {});
 /// The exact area under the ROC curve: the probability that a positive row has a higher score than a negative row,
 /// where equal scores count half. With more than two classes, the mean of each class against the rest. A class of no

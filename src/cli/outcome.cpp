@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <span>
 
-#include "cli/against_constant.hpp"
+#include "cli/by_rows.hpp"
 #include "cli/end_of_run.hpp"
 #include "cli/output.hpp"
 #include "cli/verdicts.hpp"
@@ -36,19 +36,6 @@ namespace thalweg::cli {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-/// The figures of a run on one part of its data, and those of the baselines.
-struct Measured {
-  std::string name;
-  const Dataset* data;
-  Evaluation evaluation;
-  std::vector<NamedMetrics> baselines;
-  metric::Weights weights = {};  ///< the weights of the rows, if they differ
-
-  [[nodiscard]] std::string note(const Recipe& recipe) const {
-    return metrics_note(evaluation.rows, recipe, data->has("weight"));
-  }
-};
 
 std::vector<Measured> measure(Session& session, const std::vector<Baseline>& baselines, const Registry& registry) {
   std::vector<Measured> all;
@@ -89,11 +76,6 @@ void add_pictures(ReportData& report, const Measured& measured) {
   report.pictures = {picture_row("noisy", (*measured.data)["input"]),
                      picture_row("denoised", measured.evaluation.predictions.reshape(shape)),
                      picture_row("clean", (*measured.data)["target"])};
-}
-
-/// The origin of the rows of this part.
-const Origin& origin_of(const Session& session, const Measured& measured) {
-  return measured.name == "test" ? session.parts.test_origin : session.parts.validation_origin;
 }
 
 void add_predictions(ReportData& report, const Session& session, const Measured& measured) {
@@ -186,17 +168,17 @@ MakeTrainer maker_of(const Session& session, const Config& config, const Registr
 
 std::vector<Baseline> baselines_for(const Session& session, const Config& config, const Registry& registry) {
   if (session.system) return {};
-  const bool with_linear = config.model.kind != "linear";
-  return baselines_of(session.recipe.make_loss(registry), session.recipe.outputs, session.parts.train, with_linear,
+  return baselines_of(session.recipe.make_loss(registry), session.recipe.outputs, session.parts.train, true,
                       config.train.threads);
 }
 
 bool is_linear(const Baseline& baseline) { return baseline.name == "linear"; }
 
 /// The baselines for measurements. Classes that are balanced in training are not balanced there, so the constant to
-/// compare with is that of the true class frequencies.
+/// compare with is that of the true class frequencies. Beside a linear model no linear fit is shown.
 std::vector<Baseline> shown_of(std::vector<Baseline> baselines, const Session& session, const Config& config,
                                const Registry& registry) {
+  if (config.model.kind == "linear") std::erase_if(baselines, is_linear);
   if (baselines.empty() || !session.parts.unbalanced) return baselines;
   std::vector<Baseline> shown = baselines_of(session.recipe.make_loss(registry), session.recipe.outputs,
                                              *session.parts.unbalanced, false, config.train.threads);
@@ -243,30 +225,6 @@ Verdict judged(const Session& session, const Config& config, const History& hist
   if (trials && options.failure.empty()) trials->point = look_at_end(session, config, history, registry);
   if (trials) options.trials = &*trials;
   return judge(history, options);
-}
-
-/// If a linear model learns from the same rows, the inputs tell something about the target, and the data is not the
-/// cause of the failure.
-void heed_linear(Verdict& verdict, const JudgeOptions& constants, const std::vector<Baseline>& baselines,
-                 const std::vector<Measured>& measured) {
-  constexpr double clearly = 0.8;
-  const auto fitted = std::ranges::find_if(baselines, is_linear);
-  if (verdict.kind != VerdictKind::learned_nothing || fitted == baselines.end()) return;
-  double constant = constants.constant_training, linear = fitted->training_loss;
-  std::string rows = "training";
-  for (const Measured& one : measured) {
-    const auto beside = std::ranges::find(one.baselines, "linear", &NamedMetrics::first);
-    if (one.name != "validation" || beside == one.baselines.end()) continue;
-    constant = constants.constant_validation, linear = beside->second.front().second;
-    rows = "validation";
-  }
-  if (!(linear < clearly * constant)) return;
-  verdict.evidence.push_back({"linear", linear,
-                              fmt::format("A linear model has a {} loss of {}, the best constant one of {}.", rows,
-                                          number_text(linear, 4), number_text(constant, 4))});
-  verdict.advice = fmt::format(
-      "The inputs do tell something about the target: a linear model learned it. {}",
-      verdict.rate_advice.empty() ? "Check lr first (thalweg lr), then train for more epochs." : verdict.rate_advice);
 }
 
 std::string next_step(const Session& session, const RunFolder& folder) {
@@ -358,58 +316,6 @@ void advise_by_end(Verdict& verdict, const History& history) {
   if (wants_more && history.reason == StopReason::stopped_early) verdict.advice = longer_patience(history);
 }
 
-/// The training loss of the last epoch divided by that of the best constant; 1 if it is not known.
-double part_of_constant(const JudgeOptions& constants, const History& history) {
-  const auto loss = history.epochs.empty() ? std::nullopt : find_in(history.epochs.back().metrics, "loss");
-  return loss && constants.constant_training > 0 ? *loss / constants.constant_training : 1;
-}
-
-/// Whether the run was long enough, by its own verdict.
-bool has_ended(const Verdict& verdict) {
-  return verdict.kind == VerdictKind::converged || verdict.kind == VerdictKind::schedule_ended ||
-         verdict.kind == VerdictKind::overfitting;
-}
-
-/// Compares the model with the best constant row by row, on the test rows if there are any, and corrects the verdict.
-/// The verdict uses the ratio of two means: a weak effect in many rows hardly changes it, but chance in few rows does.
-void heed_rows(Outcome& outcome, Session& session, const Config& config, const History& history,
-               const JudgeOptions& constants, const Baseline& trained, const Registry& registry) {
-  if (outcome.measured.empty()) return;
-  const Measured& last = outcome.measured.back();
-  Verdict& verdict = outcome.verdict;
-  const bool nothing = verdict.kind == VerdictKind::learned_nothing;
-  const double part = part_of_constant(constants, history);
-  const bool learned = part < 0.9, by_heart = part < 0.03;
-  if (!nothing && (last.name != "test" || !learned || !has_ended(verdict))) return;
-  if (last.evaluation.rows != last.data->rows()) return;  // some rows have labels that the loss ignores
-  const auto against = against_constant(session, config, trained, last.name, *last.data, registry);
-  if (!against) return;
-  const auto often = more_often_right(last.evaluation, last.baselines);
-  const bool by_right = is_right_more_often(last.evaluation, last.baselines);
-  if (nothing && (against->is_better() || by_right) &&
-      holds_on_training_rows(session, constants, outcome.baselines, against->gain, by_right ? often : std::nullopt)) {
-    JudgeOptions better = constants;
-    better.beats_constant = true;
-    verdict = judged(session, config, history, std::move(better), registry);
-  } else if (nothing && against->are_few() && learned && !by_heart) {
-    verdict.kind = VerdictKind::not_judged;
-    verdict.sentence =
-        fmt::format("Not judged: {} are too few to decide whether the model is better than the best constant.",
-                    counted(against->rows, last.name + " rows"));
-    verdict.advice = "Hold out more rows, give test rows (--test), or test on every row (--cv 5).";
-  } else if (!nothing && against->is_worse() && !by_right) {
-    verdict.kind = VerdictKind::learned_nothing;
-    verdict.sentence = "Learned nothing that generalises: on the test rows it is worse than the best constant.";
-    verdict.advice =
-        "Check whether the test rows are like the training rows, and whether validation rows are among "
-        "the training rows; "
-        "or take a smaller model, or raise weight_decay.";
-  } else {
-    return;
-  }
-  verdict.evidence.push_back(against->evidence(constants.constant_name));
-}
-
 /// Measures and judges, and writes the report.
 Outcome outcome_of(Session& session, const Config& config, const std::string& name, const RunFolder& folder,
                    const History& history, const Registry& registry) {
@@ -419,8 +325,9 @@ Outcome outcome_of(Session& session, const Config& config, const std::string& na
   outcome.measured = measure(session, outcome.baselines, registry);
   renew_trainer(session, config, registry);
   outcome.verdict = judged(session, config, history, constants, registry);
-  if (!baselines.empty()) heed_rows(outcome, session, config, history, constants, baselines.front(), registry);
-  heed_linear(outcome.verdict, constants, baselines, outcome.measured);
+  check_by_rows(outcome.verdict,
+                {session, config, folder, history, constants, baselines, outcome.baselines, outcome.measured, registry},
+                [&](JudgeOptions options) { return judged(session, config, history, std::move(options), registry); });
   advise_by_end(outcome.verdict, history);
   write_report(session, config, name, folder, outcome.measured, history, outcome.verdict, registry);
   save_outcome(folder, json_of(session, outcome.measured, history, outcome.verdict));

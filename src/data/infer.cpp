@@ -17,9 +17,10 @@ namespace thalweg::data {
 
 namespace {
 
-constexpr std::int64_t many_levels = 50;    // categories with more levels cause a warning
-constexpr std::int64_t few_numbers = 20;    // at most this many different whole numbers may be classes
-constexpr std::int64_t rows_per_class = 5;  // on average, for whole numbers to be classes
+constexpr std::int64_t many_levels = 50;     // categories with more levels cause a warning
+constexpr std::int64_t few_numbers = 20;     // at most this many different whole numbers may be classes
+constexpr std::int64_t rows_per_class = 5;   // on average, for whole numbers to be classes
+constexpr std::int64_t fewest_of_class = 3;  // in each of them: counts and years have rare values
 
 /// One inference: the table, the user's options, and the result.
 class Inferrer {
@@ -166,11 +167,17 @@ class Inferrer {
     std::vector<std::string> remarks;
     classes = classes_of(s.levels, said, remarks);
     const auto count = static_cast<std::int64_t>(classes.size());
-    const bool few = count == 2 || (count <= few_numbers && count * rows_per_class <= s.present);
+    const bool few = count == 2 || (count > 2 && count <= few_numbers && count * rows_per_class <= s.present &&
+                                    std::ranges::min(classes, {}, &ClassRows::rows).rows >= fewest_of_class);
     if (number && !task && count >= 2 && !few) {
       classes.clear();
       return Task::regression;
     }
+    if (number && !task && count > 2)
+      warn(
+          fmt::format("the target {} holds {} whole numbers, which are taken for classes. Hint: --task regression, if "
+                      "they are quantities.",
+                      options_.target, count));
     for (const std::string& remark : remarks) warn(fmt::format("{}: {}", options_.target, remark));
     if (task == Task::binary && count != 2) {
       fail<DataError>("[data] {}: task = \"binary\", and the target '{}' has {} values", table_.file(), options_.target,

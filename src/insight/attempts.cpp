@@ -20,6 +20,11 @@ std::string tried_text(std::string_view what, std::int64_t steps, double before,
                      number_text(before, 4), number_text(after, 4));
 }
 
+/// Adds what was tried, once: two rules may try the same.
+void tell(Verdict& verdict, std::string tried) {
+  if (std::ranges::find(verdict.tried, tried) == verdict.tried.end()) verdict.tried.push_back(std::move(tried));
+}
+
 /// Where the trials begin, in words.
 std::string start_text(const History& history) {
   const std::int64_t kept = kept_epoch(history);
@@ -32,13 +37,13 @@ void search_line(const Trials& trials, double rate, Verdict& verdict) {
   const LineSearch line = trials.along(rate);
   if (line.rows == 0) return;
   const bool lowers = line.after < line.before;
-  verdict.tried.push_back(
-      lowers ? fmt::format("Of the steps tried along the gradient of {}, the best took the loss to {} from {}, at {} "
-                           "times the gradient; lr is {}.",
-                           counted(line.rows, "rows"), number_text(line.after, 4), number_text(line.before, 4),
-                           number_text(line.lr, 3), number_text(rate, 3))
-             : fmt::format("None of the steps tried along the gradient of {} lowered their loss of {}.",
-                           counted(line.rows, "rows"), number_text(line.before, 4)));
+  tell(verdict,
+       lowers ? fmt::format("Of the steps tried along the gradient of {}, the best took the loss to {} from {}, at {} "
+                            "times the gradient; lr is {}.",
+                            counted(line.rows, "rows"), number_text(line.after, 4), number_text(line.before, 4),
+                            number_text(line.lr, 3), number_text(rate, 3))
+              : fmt::format("None of the steps tried along the gradient of {} lowered their loss of {}.",
+                            counted(line.rows, "rows"), number_text(line.before, 4)));
 }
 
 /// The loss before the first step, of the rows over which trials are measured.
@@ -50,8 +55,8 @@ double loss_at_start(const Case& c, const Trials& trials) {
 /// The loss after a trial from the start with this rate, which the verdict tells.
 double tried_from_start(double rate, double before, const Trials& trials, Verdict& verdict) {
   const double after = trials.afresh(rate);
-  verdict.tried.push_back(
-      tried_text(fmt::format("From the start with lr = {}", number_text(rate, 3)), trials.steps, before, after));
+  tell(verdict,
+       tried_text(fmt::format("From the start with lr = {}", number_text(rate, 3)), trials.steps, before, after));
   return after;
 }
 
@@ -88,6 +93,19 @@ bool far_rates_reach(double goal, const Case& c, const Trials& trials, Verdict& 
   verdict.sentence = "Crawling: the learning rate is too low.";
   verdict.advice = fmt::format("Raise lr to {}: in a trial the loss fell with it.", number_text(higher, 3));
   return true;
+}
+
+bool higher_rates_reach(double goal, const Case& c, const Trials& trials, Verdict& verdict) {
+  const double before = loss_at_start(c, trials);
+  for (const double times : {10.0, 100.0}) {
+    const double rate = times * c.course.peak_rate;
+    if (!(tried_from_start(rate, before, trials, verdict) < goal)) continue;
+    verdict.kind = VerdictKind::crawling;
+    verdict.sentence = "Crawling: the learning rate is too low.";
+    verdict.advice = fmt::format("Raise lr to {}: in a trial the loss fell with it.", number_text(rate, 3));
+    return true;
+  }
+  return false;
 }
 
 bool is_where_it_began(const Case& c, const Trials& trials) {
@@ -163,10 +181,10 @@ bool try_settling(const Case& c, const Trials& trials, Verdict& verdict) {
   const double rate = c.course.peak_rate * c.course.final_rate, before = trials.now();
   const double same = trials.onward(rate), lower = trials.onward(rate / 3);
   const std::string from = start_text(c.history);
-  verdict.tried.push_back(tried_text(fmt::format("Continued from {} with lr = {}", from, number_text(rate, 3)),
-                                     trials.steps, before, same));
-  verdict.tried.push_back(
-      tried_text(fmt::format("The same with lr = {}", number_text(rate / 3, 3)), trials.steps, before, lower));
+  tell(verdict, tried_text(fmt::format("Continued from {} with lr = {}", from, number_text(rate, 3)), trials.steps,
+                           before, same));
+  tell(verdict,
+       tried_text(fmt::format("The same with lr = {}", number_text(rate / 3, 3)), trials.steps, before, lower));
   verdict.advice = fmt::format(
       "{}, or lower lr to {}: in a trial the training loss went lower with it.",
       c.history.reason == StopReason::stopped_early
@@ -179,11 +197,10 @@ bool try_settling(const Case& c, const Trials& trials, Verdict& verdict) {
 bool try_higher_rate(const Case& c, const Trials& trials, Verdict& verdict) {
   const double rate = c.course.peak_rate, before = trials.now();
   const double same = trials.onward(rate), higher = trials.onward(3 * rate);
-  verdict.tried.push_back(
-      tried_text(fmt::format("Continued from {} with lr = {}", start_text(c.history), number_text(rate, 3)),
-                 trials.steps, before, same));
-  verdict.tried.push_back(
-      tried_text(fmt::format("The same with lr = {}", number_text(3 * rate, 3)), trials.steps, before, higher));
+  tell(verdict, tried_text(fmt::format("Continued from {} with lr = {}", start_text(c.history), number_text(rate, 3)),
+                           trials.steps, before, same));
+  tell(verdict,
+       tried_text(fmt::format("The same with lr = {}", number_text(3 * rate, 3)), trials.steps, before, higher));
   const bool better = higher < before && before - higher > 1.5 * std::max(0.0, before - same);
   if (!better) return false;
   verdict.advice =
@@ -201,7 +218,7 @@ bool try_other_rates(const Case& c, const Trials& trials, Verdict& verdict) {
   const bool stays = !is_slow && is_where_it_began(c, trials);
   if (!(is_slow ? try_higher_rate(c, trials, verdict)
         : stays ? far_rates_reach(goal, c, trials, verdict)
-                : lower_rates_reach(goal, c, trials, verdict))) {
+                : lower_rates_reach(goal, c, trials, verdict) || higher_rates_reach(goal, c, trials, verdict))) {
     verdict.advice = advice;
     return true;
   }
@@ -226,9 +243,8 @@ bool try_going_on(const Case& c, const Trials& trials, Verdict& verdict) {
   }
   const double rate = c.course.peak_rate * (c.course.final_rate < annealed ? 0.3 : c.course.final_rate);
   const double before = trials.now(), after = trials.onward(rate);
-  verdict.tried.push_back(
-      tried_text(fmt::format("Continued from {} with lr = {}", start_text(c.history), number_text(rate, 3)),
-                 trials.steps, before, after));
+  tell(verdict, tried_text(fmt::format("Continued from {} with lr = {}", start_text(c.history), number_text(rate, 3)),
+                           trials.steps, before, after));
   if (!(after < before)) {
     verdict.advice =
         "A short continuation did not lower the loss, which does not show whether more epochs help. Train once for "

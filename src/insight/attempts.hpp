@@ -63,6 +63,9 @@ bool lower_rates_reach(double goal, const Case& run, const Trials& trials, Verdi
 /// Tries a ninth of the highest rate of a run that is where it began, which must get below `goal`, and a thousand times
 /// that rate, which must get there or lower the loss clearly: then the run was only too slow. Returns whether one does.
 bool far_rates_reach(double goal, const Case& run, const Trials& trials, Verdict& verdict);
+/// Tries ten and a hundred times the highest rate of the run from the start. If one gets below `goal`, the run was only
+/// too slow. Returns whether one does.
+bool higher_rates_reach(double goal, const Case& run, const Trials& trials, Verdict& verdict);
 /// Whether the loss of the kept parameters is that before the first step.
 [[nodiscard]] bool is_where_it_began(const Case& run, const Trials& trials);
 /// Lower rates as above, until the loss gets below its start and that of the best constant with one.
@@ -77,8 +80,8 @@ bool try_settling(const Case& run, const Trials& trials, Verdict& verdict);
 /// same rows. If it does, a line search tells how far a step along the gradient may go.
 bool try_higher_rate(const Case& run, const Trials& trials, Verdict& verdict);
 /// Tries other learning rates: a higher one where the loss falls steadily but slowly, one far below and one far above
-/// where the loss is what it was at the start, otherwise lower ones, which must get below the constant. If one does,
-/// the advice names it, and a run that ended above the constant was only too slow.
+/// where the loss is what it was at the start, otherwise lower ones, then higher ones, which must get below the
+/// constant. If one does, the advice names it, and a run that ended above the constant was only too slow.
 bool try_other_rates(const Case& run, const Trials& trials, Verdict& verdict);
 /// Continues from the kept parameters, at the last learning rate, or at a third of the highest where the schedule has
 /// lowered it. If the loss does not fall, the advice promises nothing of more epochs. Nor does it if the parameters of

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <iterator>
+#include <numeric>
+#include <vector>
 
 #include "core/error.hpp"
 
@@ -19,15 +21,30 @@ constexpr double quantiles[] = {12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469,
 }  // namespace
 
 PairedDifference paired_difference(std::span<const double> a, std::span<const double> b) {
-  if (a.size() != b.size() || a.size() < 2)
+  return paired_difference(a, b, std::vector<double>(a.size(), 1));
+}
+
+double effective_count(std::span<const double> weights) {
+  double sum = 0, squares = 0;
+  for (const double weight : weights) sum += weight, squares += weight * weight;
+  return squares > 0 ? sum * sum / squares : 0;
+}
+
+PairedDifference paired_difference(std::span<const double> a, std::span<const double> b,
+                                   std::span<const double> weights) {
+  if (a.size() != b.size() || a.size() != weights.size() || a.size() < 2)
     fail<UsageError>("[paired_difference] {} and {} values. Wanted: the same number of both, two or more", a.size(),
                      b.size());
-  const auto count = static_cast<double>(a.size());
+  const double count = effective_count(weights), total = std::accumulate(weights.begin(), weights.end(), 0.0);
   double mean = 0, squares = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) mean += (a[i] - b[i]) / count;
-  for (std::size_t i = 0; i < a.size(); ++i) squares += (a[i] - b[i] - mean) * (a[i] - b[i] - mean);
-  const double error = std::sqrt(squares / (count - 1) / count);
-  const double reach = quantiles[std::min(a.size() - 1, std::size(quantiles)) - 1] * error;
+  for (std::size_t i = 0; i < a.size(); ++i) mean += weights[i] * (a[i] - b[i]) / total;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    const double part = weights[i] / total * (a[i] - b[i] - mean);
+    squares += part * part;
+  }
+  const double freedom = std::max(1.0, count - 1), error = std::sqrt(squares * count / freedom);
+  const auto place = static_cast<std::size_t>(std::floor(freedom + 1e-9));
+  const double reach = quantiles[std::min(place, std::size(quantiles)) - 1] * error;
   return {mean, mean - reach, mean + reach};
 }
 

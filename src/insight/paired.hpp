@@ -11,5 +11,11 @@ struct PairedDifference {
 };
 /// Throws UsageError for fewer than two pairs, or different numbers of values.
 [[nodiscard]] PairedDifference paired_difference(std::span<const double> a, std::span<const double> b);
+/// The same of pairs with weights above 0: the variance of a weighted mean, sum w^2 (d - mean)^2 / (sum w)^2, and as
+/// many pairs as (sum w)^2 / sum w^2.
+[[nodiscard]] PairedDifference paired_difference(std::span<const double> a, std::span<const double> b,
+                                                 std::span<const double> weights);
+/// How many pairs of equal weight tell as much: (sum w)^2 / sum w^2.
+[[nodiscard]] double effective_count(std::span<const double> weights);
 
 }  // namespace thalweg

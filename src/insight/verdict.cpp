@@ -423,7 +423,7 @@ const Rule rules[] = {
     {{Kind::learned_nothing, "over_constant", like_a_constant, "Learned nothing: no better than the best constant."},
      learned_nothing,
      "Check the data first: whether the inputs say anything about the target, and whether rows and targets belong "
-     "together.",
+     "together. Then look for another lr (thalweg lr).",
      try_other_rates},
     {{Kind::overfitting, "validation_rise", 0.08, "Overfits from epoch N: kept epoch M."},
      overfitting,

@@ -6,7 +6,9 @@
 #include "core/error.hpp"
 #include "options/text.hpp"
 #include "store/safetensors.hpp"
+#include "thalweg/methods.hpp"
 #include "thalweg/nn.hpp"
+#include "thalweg/ops.hpp"
 #include "thalweg/optimizers.hpp"
 #include "train/evaluation.hpp"
 
@@ -53,6 +55,46 @@ Tensor start_of(const LossFunction& loss, std::int64_t outputs, const Dataset& t
 }
 
 double loss_on(Trainer& trainer, const Dataset& data) { return trainer.evaluate(data)["loss"]; }
+
+/// The loss of a linear fit, with ridge / 2 times the squares of its weights.
+Objective ridge_objective(const LossFunction& loss, std::int64_t outputs, double ridge) {
+  return [loss, outputs, ridge](Scope s, const Batch& b) {
+    Var weight;
+    const ModelFunction linear = [&](Scope model, const Var& x) {  // nn::linear
+      const Scope layer = model / "output";
+      weight = layer.parameter("weight", {x.dim(-1), outputs}, {.initializer = init::zeros()});
+      return matmul(x, weight) + layer.parameter("bias", {outputs});
+    };
+    Loss total = objective_of(linear, loss)(s, b);
+    if (ridge != 0) total.sum = total.sum + ridge / 2 * sum(square(weight)) * total.weight;
+    return total;
+  };
+}
+
+/// Takes a linear fit to its optimum. First-order steps stay far from it where columns are correlated. For classes
+/// with the ridge of 1 / rows of scikit-learn's LogisticRegression, because no finite weights are best where classes
+/// can be told apart without an error. For other losses only with enough rows, because with few rows for each
+/// coefficient the optimum fits their noise.
+void settle(Trainer& linear, const LossFunction& loss, std::int64_t outputs, const Dataset& training, int threads) {
+  constexpr std::int64_t rows_a_coefficient = 5;
+  const bool labels = has_labels(loss, training["target"]);
+  const std::int64_t rows = training.rows(), inputs = training["input"].size() / rows;
+  if (!labels && rows < rows_a_coefficient * (inputs + 1)) return;
+  Trainer exact(ridge_objective(loss, outputs, labels ? 1 / static_cast<double>(rows) : 0), optim::lbfgs(), threads);
+  exact.init(training.slice(0, 1), 1);
+  const auto copy = [](const Trainer& from, Trainer& to) {
+    State state = to.state();
+    for (const ParameterEntry& entry : state.layout->entries)
+      state.set_parameter(entry.name, from.state().parameter(entry.name));
+    to.set_state(std::move(state));
+  };
+  copy(linear, exact);
+  (void)exact.fit(training, full_batch());
+  const State before = linear.state();
+  const double loss_before = loss_on(linear, training);
+  copy(exact, linear);
+  if (!labels && !(loss_on(linear, training) < loss_before)) linear.set_state(before);
+}
 
 /// The constant with which the search for the best one starts.
 Baseline start_baseline(std::string name, const LossFunction& loss, std::int64_t outputs, const Dataset& training,
@@ -130,6 +172,7 @@ std::vector<Baseline> baselines_of(const LossFunction& loss, std::int64_t output
       linear->set_state(std::move(state));
     }
     linear->fit(training, full_batch());
+    settle(*linear, loss, outputs, training, threads);
     all.push_back({"linear", linear, loss_on(*linear, training), nn::linear(outputs)});
   } catch (const NumericError&) {  // the loss diverges at this rate, so that there is no linear baseline
   }

@@ -108,12 +108,13 @@ Confusion count(const Classified& data) {
   return confusion;
 }
 
-/// The score of class 1 for two classes, or the mean over the classes that occur.
+/// The score of class 1 for two classes, undefined where no row has or was given it; or the mean over the classes that
+/// occur.
 template <class Score>
 double class_score(const Classified& data, Score score) {
   if (!data.defined()) return undefined;
   const Confusion confusion = count(data);
-  if (data.classes == 2) return score(confusion.of(1));
+  if (data.classes == 2) return confusion.of(1).occurs() ? score(confusion.of(1)) : undefined;
   double sum = 0;
   int occurring = 0;
   for (std::size_t c = 0; c < data.classes; ++c) {
@@ -185,8 +186,10 @@ double precision(const Tensor& predictions, const Tensor& targets, const Weights
 }
 
 double recall(const Tensor& predictions, const Tensor& targets, const Weights& weights) {
-  return class_score(Classified(predictions, targets, weights, "recall"),
-                     [](const Confusion::Counts& c) { return c.recall(); });
+  const Classified data(predictions, targets, weights, "recall");
+  return class_score(data, [&](const Confusion::Counts& c) {
+    return data.classes == 2 && c.tp + c.fn == 0 ? undefined : c.recall();  // of no rows
+  });
 }
 
 double f1(const Tensor& predictions, const Tensor& targets, const Weights& weights) {

@@ -39,11 +39,14 @@ def classification(name, probabilities, labels, weights=None):
     options = {"average": average, "sample_weight": weights, "zero_division": 0}
     areas = [weighted_auc(labels == c, full[:, c], weights) for c in (classes if len(classes) > 2 else [1])]
     areas = [a for a in areas if a is not None]
+    # scikit-learn gives 0 for scores of no rows; of two classes they are undefined here
+    two = len(classes) == 2
+    has, given = 1 in labels, 1 in predicted
     write(name, probabilities, labels, weights, {
         "accuracy": m.accuracy_score(labels, predicted, sample_weight=weights),
-        "precision": m.precision_score(labels, predicted, **options),
-        "recall": m.recall_score(labels, predicted, **options),
-        "f1": m.f1_score(labels, predicted, **options),
+        "precision": m.precision_score(labels, predicted, **options) if not two or has or given else None,
+        "recall": m.recall_score(labels, predicted, **options) if not two or has else None,
+        "f1": m.f1_score(labels, predicted, **options) if not two or has or given else None,
         "auc": float(np.mean(areas)) if areas else None,
         "log_loss": m.log_loss(labels, full, labels=classes, sample_weight=weights),
     }, m.confusion_matrix(labels, predicted, labels=classes, sample_weight=weights))

@@ -32,6 +32,32 @@ TEST(Baseline, TheBestConstantOfValuesIsTheirMean) {
   EXPECT_LT(all[1].training_loss, 1e-3 * variance);  // the target is linear in the input
 }
 
+/// Two columns that are nearly the same: the target depends on their difference.
+TEST(Baseline, ALinearFitOfCorrelatedColumnsIsTheOptimum) {
+  Dataset data = line_of(400);
+  Tensor x({400, 2}), y({400, 1});
+  for (std::int64_t i = 0; i < 400; ++i) {
+    const double common = data["input"].at(2 * i), own = data["input"].at(2 * i + 1);
+    x.set(2 * i, common), x.set(2 * i + 1, common + 0.02 * own);
+    y.set(i, own);
+  }
+  data.set("input", x);
+  data.set("target", y);
+  EXPECT_LT(baselines_of(loss::mse, 1, data, true, 1)[1].training_loss, 1e-4);
+}
+
+/// Classes that a line separates: the fit with scikit-learn's ridge, whose weights are finite.
+/// From LogisticRegression(): x = -2, -1, 1, 2, y = 0, 0, 1, 1.
+TEST(Baseline, ALinearFitOfSeparableClassesIsThatWithARidge) {
+  Dataset data;
+  data.set("input", Tensor::of<float>({-2, -1, 1, 2}).reshape({4, 1}));
+  data.set("target", Tensor::of<float>({0, 0, 1, 1}).reshape({4, 1}));
+  const auto all = baselines_of(loss::binary_cross_entropy, 1, data, true, 1);
+  ASSERT_EQ(all.size(), 2U);
+  EXPECT_NEAR(all[1].trainer->state().parameter("output/weight").at(0), 1.00659, 1e-3);
+  EXPECT_NEAR(all[1].trainer->state().parameter("output/bias").at(0), 0, 1e-3);
+}
+
 TEST(Baseline, TheBestConstantDependsOnTheLoss) {
   Dataset data = line_of(200);
   Tensor skewed({200, 1});

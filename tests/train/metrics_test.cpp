@@ -137,6 +137,13 @@ TEST(Metrics, UndefinedOnesAreNaNAndShownAsADash) {
   const Tensor columns = Tensor::of({0.1, 1.0, 0.1, 2.0, 0.1, 3.0}).reshape({3, 2});
   EXPECT_EQ(metric::r2(columns, columns), 1) << "if another column varies";
   EXPECT_TRUE(std::isnan(metric::auc(two, Tensor::of({1, 1}))));
+  const Tensor missed = Tensor::of({0.2, 0.1}), wrong = Tensor::of({0.2, 0.9}), negative = Tensor::of({0, 0});
+  EXPECT_TRUE(std::isnan(metric::precision(missed, negative)) && std::isnan(metric::f1(missed, negative)));
+  EXPECT_TRUE(std::isnan(metric::recall(missed, negative)) && std::isnan(metric::recall(wrong, negative)));
+  EXPECT_EQ(metric::precision(wrong, negative), 0);
+  EXPECT_EQ(metric::f1(wrong, negative), 0);
+  EXPECT_EQ(metric::precision(missed, Tensor::of({0, 1})), 0);
+  EXPECT_EQ(metric::recall(missed, Tensor::of({0, 1})), 0);
   EXPECT_EQ(format_metric(metric::auc(two, Tensor::of({1, 1}))), "-");
   EXPECT_EQ(format_metric(0.123456), "0.1235");
 }

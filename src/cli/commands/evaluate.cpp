@@ -1,6 +1,7 @@
 // thalweg evaluate
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -70,6 +71,22 @@ DataOptions options_of(const EvaluateArguments& arguments) {
   return fs::exists(config) ? read_data_options(read_toml(config), arguments.run) : DataOptions{};
 }
 
+/// Figures on rows that the run was trained on say little about other rows.
+void warn_of_training_data(const EvaluateArguments& arguments, std::vector<std::string>& warnings) {
+  const fs::path record = fs::path(arguments.run) / "data.json";
+  if (arguments.data.empty() || !fs::is_regular_file(arguments.data) || !fs::exists(record)) return;
+  const auto places = DataRecord::read(record).places;
+  const auto train = places.find("train");
+  if (train == places.end()) return;
+  const auto size = static_cast<std::int64_t>(fs::file_size(arguments.data));
+  const auto is_this = [&](const FileContent& one) {
+    return one.bytes == size && one.checksum == content_of_file(arguments.data).checksum;
+  };
+  if (std::ranges::any_of(train->second, is_this))
+    warnings.push_back(fmt::format("{}: the run was trained on this file, so most of its rows are not new to the model",
+                                   arguments.data));
+}
+
 Measured given_data(const EvaluateArguments& arguments, const data::Preprocessing& preprocessing,
                     std::vector<std::string>& warnings) {
   const OptionValue place = arguments.data.empty()
@@ -89,6 +106,7 @@ Measured given_data(const EvaluateArguments& arguments, const data::Preprocessin
                      : preprocessing.words()     ? "words. Hint: --data FILE, or FOLDER"
                                                  : "texts. Hint: --data FILE");
   }
+  warn_of_training_data(arguments, warnings);
   return {encode_place(preprocessing, place, *options, warnings),
           arguments.data.empty() ? arguments.images : arguments.data};
 }

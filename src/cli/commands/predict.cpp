@@ -193,8 +193,8 @@ class Encoder {
       const data::Schema::Feature& feature = fitted_.schema().features[i];
       const std::string values = counted(unknown_[i], "values");
       if (feature.kind == data::ColumnKind::category) {
-        say("warning: column {}: {} that the training data did not have; treated as none of its levels\n", feature.name,
-            values);
+        say("warning: column {}: {} that the training data did not have, or missing; treated as none of its levels\n",
+            feature.name, values);
       } else {
         say("warning: column {}: {} missing, but none was missing in training: the median is used\n", feature.name,
             values + (unknown_[i] == 1 ? " is" : " are"));

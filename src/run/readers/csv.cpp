@@ -31,8 +31,8 @@ Dataset encode_rows(const data::TablePreprocessing& fitted, const data::Table& t
     const std::string rows_have = counted(unknown[i], "rows") + (unknown[i] == 1 ? " has" : " have");
     warnings.push_back(
         feature.kind == data::ColumnKind::category
-            ? fmt::format("{}: {} in column {} a level that the training part did not have", where, rows_have,
-                          feature.name)
+            ? fmt::format("{}: {} in column {} a level that the training part did not have, or no value", where,
+                          rows_have, feature.name)
             : fmt::format(
                   "{}: {} no value in column {}, which was never missing in the training part: its median is used",
                   where, rows_have, feature.name));
