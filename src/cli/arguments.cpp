@@ -273,11 +273,7 @@ NamedTree read_arguments(const ConfigArguments& arguments, const Registry& regis
 }
 
 LoadedConfig load(const NamedTree& named, const Registry& registry) {
-  const LoopedRow* const looped = looped_row(named.tree);
-  if (looped || is_text_classifier(named.tree))
-    fail<UsageError>(
-        "[system] {} has a training loop of its own. Hint: thalweg train CONFIG is the only command for it.",
-        looped ? looped->kind : TextClassifierConfig::kind);
+  refuse_own_loop(named.tree);
   DataSource source(read_data_options(named.tree, named.folder));
   Config config = read_config(named.tree, source.options(), source.facts(), registry);
   if (!config.has_system()) source.suit(registry.loss(config.loss.kind).make(config.loss.options));

@@ -187,34 +187,39 @@ void heed_constant(Verdict& verdict, const EndedRun& run, const std::function<Ve
   verdict.evidence.push_back(against->evidence(run.constants.constant_name));
 }
 
-/// Compares the kept epoch with the end of the run, on the validation rows.
-void heed_rise(Verdict& verdict, const EndedRun& run) {
-  constexpr double few = 30;
+/// Compares the kept epoch with the end of the run, on the test rows if there are any.
+void heed_rise(Verdict& verdict, const EndedRun& run, const std::function<Verdict(JudgeOptions)>& again) {
+  constexpr double few = 30, enough = 200;
   if (verdict.kind != VerdictKind::overfitting || run.session.system || run.measured.empty()) return;
-  const Measured& validation = run.measured.front();
-  if (validation.name != "validation" || !all_count(validation)) return;
+  const Measured& last = run.measured.back();
+  if (!all_count(last)) return;
   std::optional<Compared> rise;
   const State kept = run.session.trainer.state();
   std::vector<std::string> damaged;
   const auto end = run.history.best_restored
                        ? newest_checkpoint(run.folder.checkpoints(), kept, run.config.fingerprint(), damaged)
                        : std::nullopt;
-  if (end) {
-    const Dataset& rows = *validation.data;
-    rise = compared(validation.name, losses_of(run, kept, rows), losses_of(run, end->state, rows), rows);
-  }
-  const bool is_chance = rise ? !(rise->gain.low > 0) : static_cast<double>(validation.data->rows()) < few;
+  if (end)
+    rise = compared(last.name, losses_of(run, kept, *last.data), losses_of(run, end->state, *last.data), *last.data);
+  const double rows = rise ? rise->effective : static_cast<double>(last.data->rows());
+  const bool is_chance = rise ? !(rise->gain.low > 0) : rows < few;
   if (!is_chance) return;
-  not_judged(verdict,
-             fmt::format("the validation loss rose, but on {} that may be chance.",
-                         counted(validation.data->rows(), "validation rows")),
-             "Hold out more rows, or test on every row (--cv 5). With restore_best = false the last epoch is kept.");
+  if (rows < enough) {
+    not_judged(verdict,
+               fmt::format("the validation loss rose, but on {} that may be chance.",
+                           counted(last.data->rows(), last.name + " rows")),
+               "Hold out more rows, or test on every row (--cv 5). With restore_best = false the last epoch is kept.");
+  } else {
+    JudgeOptions risen = run.constants;
+    risen.rise_is_chance = true;
+    verdict = again(std::move(risen));
+  }
   if (!rise) return;
-  verdict.evidence.push_back(
-      {"rise_of_rows", rise->gain.mean,
-       fmt::format("On the validation rows the loss of the last epoch minus that of the kept one "
-                   "is {} (95 %: {} to {}).",
-                   number_text(rise->gain.mean, 3), number_text(rise->gain.low, 3), number_text(rise->gain.high, 3))});
+  verdict.evidence.push_back({"rise_of_rows", rise->gain.mean,
+                              fmt::format("On the {} rows the loss of the last epoch minus that of the kept one is {} "
+                                          "(95 %: {} to {}).",
+                                          last.name, number_text(rise->gain.mean, 3), number_text(rise->gain.low, 3),
+                                          number_text(rise->gain.high, 3))});
 }
 
 /// If a linear model learns from the same rows, the inputs tell something about the target, and the data is not the
@@ -262,7 +267,7 @@ const Origin& origin_of(const Session& session, const Measured& measured) {
 void check_by_rows(Verdict& verdict, const EndedRun& run, const std::function<Verdict(JudgeOptions)>& again) {
   if (run.baselines.empty()) return;
   heed_constant(verdict, run, again);
-  heed_rise(verdict, run);
+  heed_rise(verdict, run, again);
   heed_linear(verdict, run);
 }
 

@@ -123,7 +123,7 @@ void print_density(const OpenedRun& run, const Density& density, double largest,
       "probes)\n",
       "density", with_error(negative.value, negative.error), number_text(near, 2),
       with_error(1 - not_positive.value, not_positive.error), number_text(near, 2), density.probes().size());
-  if (!arguments.svg.empty()) write_atomically(arguments.svg, line_plot_svg(density_plot(run), {&series, 1}));
+  if (!arguments.svg.empty()) write_output(arguments.svg, line_plot_svg(density_plot(run), {&series, 1}));
 }
 
 void print_noise(const GradientNoise& noise) {

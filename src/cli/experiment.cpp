@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "cli/device.hpp"
+#include "cli/looped.hpp"
 #include "cli/outcome.hpp"
 #include "cli/session.hpp"
 #include "core/counted.hpp"
@@ -110,6 +111,7 @@ double constant_loss(const Config& config, const DataFacts& facts, const Parts& 
 
 Experiment training_experiment(const ConfigArguments& arguments, std::int64_t seeds, const Registry& registry) {
   auto named = std::make_shared<const NamedTree>(read_arguments(arguments, registry));
+  refuse_own_loop(named->tree);
   auto source = std::make_shared<DataSource>(read_data_options(named->tree, named->folder));
   const Config first = config_for(*named, *source, registry.optimizer("adam"), 1e-3, registry);
   refuse_system(first, "compare");

@@ -14,6 +14,7 @@
 #include "insight/verdict.hpp"
 #include "options/differences.hpp"
 #include "run/run.hpp"
+#include "run/text_classifier.hpp"
 #include "store/atomic_file.hpp"
 
 namespace fs = std::filesystem;
@@ -287,6 +288,14 @@ const LoopedRow* looped_row(const ConfigTree& tree) {
   const auto found =
       std::ranges::find_if(looped_rows(), [&](const LoopedRow& row) { return name && row.kind == *name; });
   return found == looped_rows().end() ? nullptr : &*found;
+}
+
+void refuse_own_loop(const ConfigTree& tree) {
+  const LoopedRow* const row = looped_row(tree);
+  if (row || is_text_classifier(tree))
+    fail<UsageError>(
+        "[system] {} has a training loop of its own. Hint: thalweg train CONFIG is the only command for it.",
+        row ? row->kind : TextClassifierConfig::kind);
 }
 
 int train_looped(const LoopedRow& row, const TrainArguments& arguments, const NamedTree& named,

@@ -68,6 +68,8 @@ struct LoopedRow {
 [[nodiscard]] std::vector<std::string> looped_kinds();
 /// The row that a configuration's `system.kind` names, or none.
 [[nodiscard]] const LoopedRow* looped_row(const ConfigTree& tree);
+/// Throws UsageError for such a system, and for a classifier of texts: commands other than train have no use for them.
+void refuse_own_loop(const ConfigTree& tree);
 int train_looped(const LoopedRow& row, const TrainArguments& arguments, const NamedTree& named, const Context& context);
 
 /// A finished run of such a system, ready for queries.

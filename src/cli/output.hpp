@@ -21,6 +21,14 @@ template <class T>
     return (value);
   }
 }
+template <class T>
+[[nodiscard]] decltype(auto) in_view(const T& value) {
+  if constexpr (std::is_convertible_v<const T&, std::string_view> && !std::is_array_v<T>) {
+    return visible(value);
+  } else {
+    return (value);
+  }
+}
 template <class... Args>
 [[nodiscard]] std::string said(fmt::string_view format, const Args&... args) {
   return fmt::vformat(format, fmt::make_format_args(args...));
@@ -28,9 +36,10 @@ template <class... Args>
 
 /// Writes to standard output. Throws IoError if that fails (a full disk, a closed pipe).
 void emit(std::string_view text);
+/// Texts among the values are shown without control characters: names come from files, which may come from anywhere.
 template <class... Args>
 void emit(fmt::format_string<Args...> format, Args&&... args) {
-  emit(std::string_view(fmt::format(format, std::forward<Args>(args)...)));
+  emit(std::string_view(said(format, in_view(args)...)));
 }
 /// A JSON value on a line. Bytes that are not UTF-8 are replaced, because JSON does not allow them.
 template <class Json>

@@ -9,6 +9,7 @@
 
 #include "cli/comparison.hpp"
 #include "cli/device.hpp"
+#include "cli/looped.hpp"
 #include "cli/opened_run.hpp"
 #include "cli/study.hpp"
 #include "core/escape.hpp"
@@ -119,6 +120,7 @@ class Arm {
       for (const auto& [key, value] : *found->second.get_if<OptionMap>()) named_.tree.set(key, value);
     }
     named_.tree.set("train.early_stopping", OptionValue{false});
+    refuse_own_loop(named_.tree);
     source_.emplace(read_data_options(named_.tree, named_.folder));
     const Config first = config({}, 0);
     refuse_system(first, "study");

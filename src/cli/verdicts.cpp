@@ -53,6 +53,7 @@ VerdictKind kind_named(const std::string& wanted) {
 
 std::optional<LeftOutcome> outcome_in(const std::filesystem::path& folder) {
   constexpr int deepest = 8;
+  if (!std::filesystem::is_regular_file(folder / "outcome.json")) return std::nullopt;
   std::ostringstream text;
   text << std::ifstream(folder / "outcome.json").rdbuf();
   if (!nests_within(text.str(), deepest)) return std::nullopt;

@@ -61,6 +61,15 @@ std::string shown(std::string_view text, std::size_t most) {
   return cut ? fmt::format("{}... ({} bytes)", out, text.size()) : out;
 }
 
+std::string visible(std::string_view text) {
+  std::string out;
+  for_each_character(text, [&](std::string_view character, bool valid) {
+    const bool kept = character == "\n" || character == "\t";
+    out += kept ? std::string(character) : on_one_line(character, valid);
+  });
+  return out;
+}
+
 std::string toml_quoted(std::string_view text) {
   std::string out = "\"";
   for_each_character(text, [&](std::string_view character, bool valid) {

@@ -12,6 +12,8 @@ namespace thalweg {
 /// Makes one line for a terminal or a message: control characters are written as `
 /// `, `\t` or `\xNN` too, and the text is cut after `most` bytes, followed by "... (N bytes)" with the full length.
 [[nodiscard]] std::string shown(std::string_view text, std::size_t most = 200);
+/// Only writes control characters as `\xNN`, other than line ends and tabs: for texts of several lines.
+[[nodiscard]] std::string visible(std::string_view text);
 /// A TOML string with its quotes.
 [[nodiscard]] std::string toml_quoted(std::string_view text);
 /// For the text and the attributes of HTML and SVG.

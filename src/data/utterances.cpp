@@ -48,6 +48,7 @@ bool is_sound(const fs::path& path) {
 std::string text_beside(const fs::path& sound) {
   fs::path path = sound;
   path.replace_extension(".txt");
+  if (fs::exists(path) && !fs::is_regular_file(path)) fail<DataError>("[speech] {} is not a plain file", path.string());
   std::ifstream file(path, std::ios::binary);
   if (!file) fail<DataError>("[speech] {} has no text: there is no {}", sound.string(), path.string());
   std::string text{std::istreambuf_iterator<char>(file), {}};

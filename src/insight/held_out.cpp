@@ -11,7 +11,7 @@ namespace thalweg {
 
 std::optional<Finding> overfitting(const Case& c) {
   const Values& v = c.course.validation.loss;
-  if (v.size() < 3) return std::nullopt;
+  if (v.size() < 3 || c.options.rise_is_chance) return std::nullopt;
   const auto best = static_cast<std::size_t>(std::ranges::min_element(v) - v.begin());
   const std::span after = std::span(v).subspan(best + 1);
   if (after.size() < 2) return std::nullopt;

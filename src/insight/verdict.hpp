@@ -79,8 +79,9 @@ struct JudgeOptions {
   double constant_validation = std::numeric_limits<double>::quiet_NaN();
   std::string constant_name = "the best constant";
   bool beats_constant =
-      false;                 ///< a row-by-row comparison has shown it: then a ratio of the losses near 1 means nothing
-  std::string failure = {};  ///< the error that ended the run, if one did; its text becomes the evidence
+      false;  ///< a row-by-row comparison has shown it: then a ratio of the losses near 1 means nothing
+  bool rise_is_chance = false;     ///< it has shown that the validation loss did not rise after its best epoch
+  std::string failure = {};        ///< the error that ended the run, if one did; its text becomes the evidence
   std::int64_t failed_step = 0;    ///< and the step in which the run ended
   const Trials* trials = nullptr;  ///< null: advice is not tried, and says so
   /// For a run that makes its own rows the loss is not judged, because the rows change with what was learned. `goal` is

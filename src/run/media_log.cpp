@@ -49,6 +49,7 @@ void MediaLog::add(std::int64_t epoch, std::int64_t step, const NamedMedia& medi
 
 std::vector<MediaLog::Entry> MediaLog::entries() const {
   std::vector<Entry> all;
+  if (!fs::is_regular_file(index())) return all;
   std::ifstream file(index());
   for (std::string line; std::getline(file, line);) {
     if (!nests_within(line, 2)) continue;

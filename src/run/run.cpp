@@ -183,7 +183,17 @@ void RunFolder::discard() && {
   fs::remove_all(path_, ignored);
 }
 
-MetricsLog::MetricsLog(fs::path path) : path_(std::move(path)), file_(path_, std::ios::app) {
+namespace {
+/// Opened to append to it. A pipe would wait for a reader.
+std::ofstream log_at(const fs::path& path) {
+  std::error_code none;
+  if (const auto there = fs::status(path, none); fs::exists(there) && !fs::is_regular_file(there))
+    fail<UsageError>("[run] {} is not a plain file", path.string());
+  return std::ofstream(path, std::ios::app);
+}
+}  // namespace
+
+MetricsLog::MetricsLog(fs::path path) : path_(std::move(path)), file_(log_at(path_)) {
   if (!file_) fail_io(path_, errno);
 }
 

@@ -1,6 +1,7 @@
 #include "store/atomic_file.hpp"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -46,10 +47,11 @@ void sync_folder(const std::filesystem::path& folder) {
 
 void write_atomically(const std::filesystem::path& path, const std::vector<std::span<const std::byte>>& pieces) {
   std::filesystem::path temporary = path;
-  temporary += ".tmp";
+  temporary += fmt::format(".{}.tmp", ::getpid());
+  ::unlink(temporary.c_str());  // what a killed process of the same number left
   int error = 0;
   {
-    const Descriptor file(temporary, O_WRONLY | O_CREAT | O_TRUNC);
+    const Descriptor file(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW);
     for (const auto& piece : pieces) {
       if (error == 0 && !write_all(file.number(), piece)) error = errno;
     }
@@ -61,6 +63,16 @@ void write_atomically(const std::filesystem::path& path, const std::vector<std::
     fail<IoError>("[write] {}: {}. Any previous file is unchanged.", path.string(), std::strerror(error));
   }
   sync_folder(path.parent_path());
+}
+
+void write_output(const std::filesystem::path& path, std::string_view text) {
+  std::error_code none;
+  const auto there = std::filesystem::status(path, none);
+  if (!std::filesystem::exists(there)) return write_atomically(path, text);
+  if (std::filesystem::is_regular_file(there)) return write_atomically(std::filesystem::canonical(path), text);
+  const Descriptor device(path, O_WRONLY);
+  if (!write_all(device.number(), std::as_bytes(std::span(text.data(), text.size()))))
+    fail<IoError>("[write] {}: {}", path.string(), std::strerror(errno));
 }
 
 void write_atomically(const std::filesystem::path& path, std::string_view text) {

@@ -9,9 +9,12 @@
 
 namespace thalweg {
 
-/// Writes the pieces one after another. Throws IoError; the previous file then remains unchanged.
+/// Writes the pieces one after another. Throws IoError; the previous file then remains unchanged. A link at this path
+/// is replaced, not followed: a folder from elsewhere may hold links to any file.
 void write_atomically(const std::filesystem::path& path, const std::vector<std::span<const std::byte>>& pieces);
 void write_atomically(const std::filesystem::path& path, std::string_view text);
+/// Writes a file that the user named: through a link to the file it leads to, and straight into a device or a pipe.
+void write_output(const std::filesystem::path& path, std::string_view text);
 /// Flushes the directory entries of a folder to the disk.
 void sync_folder(const std::filesystem::path& folder);
 

@@ -56,6 +56,29 @@ class Masked : public CommandTest {
                                           "fir", "ginkgo", "hazel", "ivy",     "juniper"};
 };
 
+/// The baselines are counted over the training documents as the model reads them.
+TEST_F(Masked, ChangedTrainingDocumentsAreNotCounted) {
+  write_files();
+  ASSERT_EQ(train_short().code, 0);
+  const std::string config = read("m/config.toml");
+  const auto rare = config.find("rare = 4");
+  ASSERT_NE(rare, std::string::npos);
+  for (const char* other : {"rare = 400", "rare = 1"}) {
+    write("m/config.toml", config.substr(0, rare) + other + config.substr(rare + 8));
+    const Ran ran = run("evaluate m");
+    EXPECT_EQ(ran.code, 4) << ran.err;
+    EXPECT_NE(ran.err.find("in another way than config.toml says"), std::string::npos) << ran.err;
+  }
+  write("m/config.toml", config);
+  EXPECT_EQ(run("evaluate m").code, 0);
+  write("train.txt", read("train.txt") + "quince quince quince quince quince rowan rowan rowan rowan rowan\n");
+  for (const char* on : {"evaluate m", "evaluate m --data test.txt"}) {
+    const Ran ran = run(on);
+    EXPECT_EQ(ran.code, 3) << ran.err;
+    EXPECT_NE(ran.err.find("its training data has changed"), std::string::npos) << ran.err;
+  }
+}
+
 TEST_F(Masked, LearnsTheWordBetweenItsNeighboursAndFillsItIn) {
   write_files();
   const Ran trained = run("train m.toml --quiet --out m --threads 1");

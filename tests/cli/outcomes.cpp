@@ -41,11 +41,11 @@ class Outcomes : public CommandTest {
 };
 
 TEST_F(Outcomes, TheBestModelIsRestoredOnlyIfAskedFor) {
-  write_noisy_classes("t.csv");
+  write_noisy_classes("t.csv", 600);
   for (const char* restores : {"true", "false"}) {
     const bool kept = std::string(restores) == "true";
     const std::string folder = std::string("runs/") + restores;
-    const Ran trained = run("train t.csv --target k --epochs 60 --lr 0.03 --out " + folder +
+    const Ran trained = run("train t.csv --target k --epochs 60 --lr 0.03 --validation 0.5 --out " + folder +
                             " --set 'train.early_stopping={patience=\"100%\",restore_best=" + restores + "}'");
     ASSERT_EQ(trained.code, 0) << trained.err;
     for (const Ran& ran : {trained, run("report " + folder)}) {
@@ -331,7 +331,7 @@ TEST_F(Outcomes, FewValidationRowsCannotShowThatNothingWasLearned) {
     const std::string out =
         run(std::string("train few.csv --target y --epochs 40 --validation 0.1 -q --seed ") + seed).out;
     EXPECT_FALSE(has(out, "Learned nothing")) << out;
-    said = said || has(out, "rows are too few to decide");
+    said = said || has(out, "rows are too few to decide") || has(out, "rows that may be chance");
   }
   EXPECT_TRUE(said);  // for at least one seed
 }

@@ -216,7 +216,7 @@ int run(const CompareArguments& arguments, const Context& context) {
     rule.nothing = experiment.nothing();
   const std::vector<MethodResult> results = compare_methods(trials, rule);
   if (!arguments.svg.empty()) {
-    write_atomically(arguments.svg, picture(arguments, experiment, results));
+    write_output(arguments.svg, picture(arguments, experiment, results));
     if (!context.quiet) say("the drawing is in {}\n", arguments.svg);
   }
   if (arguments.csv) {

@@ -242,7 +242,23 @@ Measured measured_data(const EvaluateArguments& arguments, const data::Preproces
   return measured;
 }
 
-/// The training data of a system, to which its baselines are fitted, and the test rows of the run or the given ones.
+/// The training data of a system, to which its baselines are fitted: that of the run, as its model reads it.
+Parts training_parts(const EvaluateArguments& arguments, const TrainedSystem& trained, const ConfigTree& tree) {
+  const DataOptions options = read_data_options(tree, arguments.run);
+  const std::uint64_t seed = seed_in(tree, 1);
+  const std::string change = change_at("train", DataRecord::read(fs::path(arguments.run) / "data.json"), options, seed);
+  if (!change.empty())
+    fail<DataError>("[evaluate] since {} was trained, its training data has changed: {}.", arguments.run, change);
+  Parts parts = DataSource(options).parts(seed);
+  if (parts.preprocessing.json() != trained.preprocessing.json())
+    fail<ModelError>(
+        "[evaluate] the model of {} reads its data in another way than config.toml says: one of the two was "
+        "changed.",
+        arguments.run);
+  return parts;
+}
+
+/// Measures a system on the test rows of the run or the given ones.
 int run_system(const EvaluateArguments& arguments, const Context& context) {
   const TrainedSystem trained = load_system(arguments.run, context.registry);
   if (!trained.system.evaluate)
@@ -259,8 +275,7 @@ int run_system(const EvaluateArguments& arguments, const Context& context) {
       own_rows ? Measured{{}, own_figures} : measured_data(arguments, trained.preprocessing, context);
   const ConfigTree tree = read_toml(config);
   const std::uint64_t seed = seed_in(tree, 1);
-  const Parts parts =
-      own_rows ? Parts{trained.preprocessing, {}} : DataSource(read_data_options(tree, arguments.run)).parts(seed);
+  const Parts parts = own_rows ? Parts{trained.preprocessing, {}} : training_parts(arguments, trained, tree);
   return show_figures(arguments, context, trained.system, trained.state, trained.preprocessing,
                       {.train = parts.train,
                        .test = measured.data,

@@ -228,7 +228,7 @@ void write_residuals(const std::string& path, const FormulaFit& fit) {
     const double observed = fit.observed.at(i), fitted = fit.fitted.at(i);
     fmt::format_to(std::back_inserter(text), "{},{},{}\n", observed, fitted, observed - fitted);
   }
-  write_atomically(path, text);
+  write_output(path, text);
 }
 
 /// The names of the columns that are read: those of the equation, and the weights.
@@ -264,8 +264,8 @@ int run(const FitArguments& arguments, const Context& context) {
   const FormulaFit fit = fit_formula(equation, numbers.columns, options);
   expect_finite(fit);
   const FitPlots plots(fit, numbers.columns);
-  if (!arguments.svg.empty()) write_atomically(arguments.svg, plots.svg());
-  if (!arguments.html.empty()) write_atomically(arguments.html, plots.html(arguments.confidence));
+  if (!arguments.svg.empty()) write_output(arguments.svg, plots.svg());
+  if (!arguments.html.empty()) write_output(arguments.html, plots.html(arguments.confidence));
   if (!arguments.residuals.empty()) write_residuals(arguments.residuals, fit);
   if (context.json) {
     emit_json(fit, arguments, numbers);

@@ -246,8 +246,8 @@ std::optional<Between> add_line(LandscapePage& page, const Ground& ground, const
 }
 
 void write_svg(const LandscapePage& page, const std::string& path) {
-  write_atomically(path, page.planes.empty() ? line_plot_svg(page.slices.back().options, page.slices.back().series)
-                                             : contour_plot_svg(page.planes.back().plot));
+  write_output(path, page.planes.empty() ? line_plot_svg(page.slices.back().options, page.slices.back().series)
+                                         : contour_plot_svg(page.planes.back().plot));
 }
 
 int run(const LandscapeArguments& arguments, const Context& context) {

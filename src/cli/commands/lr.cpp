@@ -186,8 +186,8 @@ int run(LrArguments arguments, const Context& context) {
   if (signal != 0) return 128 + signal;
   if (!arguments.svg.empty()) {
     const Series both[] = {drawn(finding), drawn_trials(finding)};
-    write_atomically(arguments.svg, line_plot_svg(plot_of(finding, loaded.name),
-                                                  std::span(both).first(finding.trials.size() > 1 ? 2 : 1)));
+    write_output(arguments.svg, line_plot_svg(plot_of(finding, loaded.name),
+                                              std::span(both).first(finding.trials.size() > 1 ? 2 : 1)));
     if (!context.quiet) say("the drawing is in {}\n", arguments.svg);
   }
   if (context.json) {

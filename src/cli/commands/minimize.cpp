@@ -342,7 +342,7 @@ int run(const MinimizeArguments& arguments, const Context& context) {
   }
   const Walk walked = walk(target, method, options, arguments.trace);
   if (!arguments.svg.empty()) {
-    write_atomically(arguments.svg, landscape_svg(target, walked.path, method.name));
+    write_output(arguments.svg, landscape_svg(target, walked.path, method.name));
     if (!context.quiet) say("the drawing is in {}\n", arguments.svg);
   }
   const std::optional<Point> point = end_of(target, walked, method, options);

@@ -55,7 +55,7 @@ void emit_rows(const Series& series, const Context& context) {
 int run(const ScheduleArguments& arguments, const Context& context) {
   const Series series = rates(arguments, make(arguments, context.registry));
   const PlotOptions plot{.title = arguments.name, .x_label = "step", .y_label = "lr"};
-  if (!arguments.svg.empty()) write_atomically(arguments.svg, line_plot_svg(plot, {&series, 1}));
+  if (!arguments.svg.empty()) write_output(arguments.svg, line_plot_svg(plot, {&series, 1}));
   if (arguments.csv || context.json) {
     emit_rows(series, context);
   } else if (arguments.svg.empty()) {

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "core/checked.hpp"
 #include "core/error.hpp"
 #include "graph/tracing.hpp"
 #include "graph/users_line.hpp"
@@ -33,7 +34,7 @@ std::vector<Var> carry_or_zeros(const std::vector<Var>& carry, Var x, std::int64
 /// The contribution of the input to the gates before their activation, and the recurrent weights.
 std::pair<Var, Var> projected(Scope s, const Arg& x, const RecurrentOptions& o, std::int64_t gates, Initializer bias) {
   const Initializer start = init::uniform(1 / std::sqrt(static_cast<double>(o.units)));
-  const auto width = gates * o.units;
+  const std::int64_t width = checked_mul(gates, o.units, "units");
   Var sums = matmul(x, s.parameter("input", {var_of(x).dim(-1), width}, {.initializer = start}));
   if (o.bias) sums = sums + s.parameter("bias", {width}, {.initializer = bias, .decay = false});
   return {sums, s.parameter("recurrent", {o.units, width}, {.initializer = start})};
