@@ -44,7 +44,7 @@ OptionMap default_config(const DataFacts& facts, std::string_view model) {
   if (facts.task == data::Task::language) return text_config(facts);
   const std::int64_t batch_size = facts.rows < 10'000 ? 32 : 128;
   const bool tabular = facts.table && (model.empty() || model == "tabular");
-  const double lr = tabular ? 0.002 : 0.003;
+  const double lr = !tabular ? 0.003 : facts.task == data::Task::regression ? 0.004 : 0.002;
   const OptionList table_layers = {64, 64}, image_layers = {256, 128};
   const OptionMap perceptron{{"kind", "mlp"}, {"hidden", facts.table ? table_layers : image_layers}};
   // Chosen by measurement: tests/tables/study.py.
