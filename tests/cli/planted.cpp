@@ -1,5 +1,5 @@
-// Folders from elsewhere and places that are no plain files: nothing is written through a planted link, and nothing waits
-// for a pipe or reads a device without end.
+// Folders from elsewhere and places that are no plain files: nothing is written through a planted link, and nothing
+// waits for a pipe or reads a device without end.
 
 #include <sys/stat.h>
 
