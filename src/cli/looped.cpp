@@ -293,9 +293,8 @@ const LoopedRow* looped_row(const ConfigTree& tree) {
 void refuse_own_loop(const ConfigTree& tree) {
   const LoopedRow* const row = looped_row(tree);
   if (row || is_text_classifier(tree))
-    fail<UsageError>(
-        "[system] {} has a training loop of its own. Hint: thalweg train CONFIG is the only command for it.",
-        row ? row->kind : TextClassifierConfig::kind);
+    fail<UsageError>("[system] {} has a training loop of its own, which only thalweg train runs.",
+                     row ? row->kind : TextClassifierConfig::kind);
 }
 
 int train_looped(const LoopedRow& row, const TrainArguments& arguments, const NamedTree& named,

@@ -2,9 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <nlohmann/json.hpp>
-#include <span>
 
 #include "cli/by_rows.hpp"
 #include "cli/end_of_run.hpp"

@@ -42,8 +42,8 @@ class ByRows : public CommandTest {
 };
 
 TEST_F(ByRows, WeightsOfOneChangeNoVerdict) {
-  write_line("plain.csv", 3000, 7, 0.15, 1);
-  write_line("ones.csv", 3000, 7, 0.15, 1, ",1");
+  write_line("plain.csv", 6000, 7, 0.1, 1);
+  write_line("ones.csv", 6000, 7, 0.1, 1, ",1");
   const std::string options = " --target y --validation 0.3 --epochs 6 --model linear --optimizer adam --lr 0.003 -q";
   const std::string plain = run("train plain.csv" + options).out, ones = run("train ones.csv --weight w" + options).out;
   EXPECT_FALSE(has(plain, "Learned nothing")) << plain;

@@ -58,7 +58,8 @@ TEST_F(Planted, ADrawingGoesWhereItsNameLeads) {
   EXPECT_NE(read("drawing.svg").find("<svg"), std::string::npos);
   EXPECT_EQ(read("p.svg.tmp"), "mine");
   ASSERT_EQ(::mkfifo(path("pipe.svg").c_str(), 0600), 0);
-  const Ran piped = shell("cat pipe.svg > copy.svg & " + command() + " minimize 'x^2 + y^2' --svg pipe.svg -q; wait");
+  const Ran piped =
+      shell("timeout 20 cat pipe.svg > copy.svg & " + command() + " minimize 'x^2 + y^2' --svg pipe.svg -q; wait");
   EXPECT_EQ(piped.code, 0) << piped.err;
   EXPECT_EQ(read("copy.svg"), read("drawing.svg"));
   EXPECT_TRUE(fs::is_fifo(fs::status(path("pipe.svg"))));
