@@ -68,7 +68,7 @@ SETTINGS = {
     "mlp": ["--model", "mlp"],
     "waves alone": ["--set", "model.pieces=0"],
     "pieces alone": ["--set", "model.frequencies=0"],
-    "eight of 64": ["--set", "model.members=8", "model.hidden=[64,64]"],
+    "eight of 64": ["--set", "model.members=8", "--set", "model.hidden=[64,64]"],
 }
 PEERS = ["sklearn linear", "sklearn MLP", "sklearn boosting"]
 
