@@ -9,6 +9,7 @@
 
 #include "core/counted.hpp"
 #include "data/cell.hpp"
+#include "data/date.hpp"
 #include "data/listed.hpp"
 
 namespace thalweg::data {
@@ -140,6 +141,8 @@ std::optional<std::string> remark_on_minus(const std::string& name, const Summar
 
 }  // namespace
 
+namespace {
+
 std::optional<std::string> remark_on_units(const std::string& name, const Summary& summary) {
   constexpr std::size_t fewest = 3;  // levels
   if (auto minus = remark_on_minus(name, summary)) return minus;
@@ -151,6 +154,39 @@ std::optional<std::string> remark_on_units(const std::string& name, const Summar
       "{}: every cell is a number with '{}' beside it, as '{}', and is taken as text. Hint: if they are amounts, keep "
       "only the numbers.",
       name, trim(around), summary.levels.front().text);
+}
+
+/// The characters between the numbers and words of a text: "--" of 2020-01-31.
+std::string separators(std::string_view text) {
+  std::string rest(text);
+  std::erase_if(rest, [](unsigned char c) { return std::isalnum(c) != 0; });
+  return rest;
+}
+
+/// Of a column that mostly holds dates or times, in forms or orders that are not read.
+std::optional<std::string> remark_on_dates(const std::string& name, const Summary& summary) {
+  constexpr std::size_t fewest = 3;  // levels
+  std::vector<std::string_view> dates;
+  std::int64_t cells = 0;
+  for (const Level& level : summary.levels) {
+    if (!looks_like_date(level.text)) continue;
+    dates.push_back(level.text);
+    cells += level.count;
+  }
+  if (dates.size() < fewest || cells * 2 <= summary.present) return std::nullopt;
+  const auto is_other = [&](std::string_view date) { return separators(date) != separators(dates.front()); };
+  const auto other = std::ranges::find_if(dates, is_other);
+  return fmt::format(
+      "{}: {} of {} look like dates or times, as '{}' and '{}', but are not all in one form that is read. Hint: write "
+      "each as 2020-01-31, as 2020-01-31 12:30, or a time alone in hours, 12.5; leave others blank.",
+      name, cells, counted(summary.present, "cells"), dates.front(), other == dates.end() ? dates.back() : *other);
+}
+
+}  // namespace
+
+std::optional<std::string> remark_on_unread(const std::string& name, const Summary& summary) {
+  if (auto units = remark_on_units(name, summary)) return units;
+  return remark_on_dates(name, summary);
 }
 
 std::vector<std::string> remarks_on_numbers(const Table& table, std::size_t column, std::span<const std::int64_t> rows,
