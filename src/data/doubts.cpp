@@ -82,11 +82,14 @@ void Doubts::look_at_numbers(std::size_t column) {
 void Doubts::look_at_commas(std::size_t column, const NumberForm& form) {
   const bool fraction = form.decimal == ',';
   if (form.percent || (!fraction && form.group != ',')) return;
+  bool commas = false;
   const bool either = std::ranges::all_of(rows_, [&](std::int64_t row) {
     const std::string_view cell = without_sign(trim(table_.cell(row, column)));
-    return is_missing(cell) || is_thousands(cell, ',') || (is_digits(cell) && cell.size() <= 3);
+    commas = commas || is_thousands(cell, ',');
+    const bool blanks = form.group == ' ' && cell.find(',') == std::string_view::npos;  // 1 234 beside 1,234
+    return is_missing(cell) || is_thousands(cell, ',') || (is_digits(cell) && cell.size() <= 3) || blanks;
   });
-  if (either) (fraction ? comma_fractions_ : comma_thousands_).push_back(table_.names()[column]);
+  if (either && commas) (fraction ? comma_fractions_ : comma_thousands_).push_back(table_.names()[column]);
   sure_decimal_commas_ = sure_decimal_commas_ || (fraction && !either);
 }
 

@@ -20,7 +20,8 @@ namespace thalweg::data {
 [[nodiscard]] std::vector<std::string> remarks_on_levels(const std::string& name, const Summary& summary, bool found);
 
 /// For a column of texts that a person would not take for one: each is a number with the same sign or unit beside it,
-/// "$12.50" or "3.5 kg"; or most are dates or times that are not read, "Jan 2020".
+/// "$12.50" or "3.5 kg"; or most hold a number, in several ways or beside texts without one; or most are dates or times
+/// that are not read, "Jan 2020".
 [[nodiscard]] std::optional<std::string> remark_on_unread(const std::string& name, const Summary& summary);
 
 }  // namespace thalweg::data
