@@ -111,6 +111,7 @@ class Inferrer {
     });
     if (rows_.empty()) fail<DataError>("[data] {}: every weight in '{}' is 0", table_.file(), options_.weight);
     weightless_ = table_.rows() - static_cast<std::int64_t>(rows_.size());
+    if (auto remark = remark_on_weights(table_, weight, rows_)) warn(std::move(*remark));
   }
 
   void decide_target() {

@@ -304,6 +304,24 @@ std::vector<std::string> remarks_on_numbers(const Table& table, std::size_t colu
   return remarks;
 }
 
+std::optional<std::string> remark_on_weights(const Table& table, std::size_t column,
+                                             std::span<const std::int64_t> rows) {
+  constexpr std::size_t fewest = 8;  // rows
+  constexpr double most = 0.9;
+  double sum = 0, largest = 0;
+  std::int64_t heaviest = 0;
+  for (const std::int64_t row : rows) {
+    const double weight = number_in(table.cell(row, column)).value_or(0);
+    sum += weight;
+    if (weight > largest) largest = weight, heaviest = row;
+  }
+  if (rows.size() < fewest || largest <= most * sum) return std::nullopt;
+  return fmt::format(
+      "{}: the weight {} in line {} is more than nine tenths of all of them together: the other rows hardly count. "
+      "Hint: look at this row.",
+      table.names()[column], number_text(largest), table.line(heaviest));
+}
+
 std::vector<std::string> remarks_on_levels(const std::string& name, const Summary& summary, bool found) {
   std::vector<std::string> remarks;
   std::unordered_map<std::string, std::string_view> known;

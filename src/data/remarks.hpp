@@ -12,6 +12,9 @@ namespace thalweg::data {
 /// (-999), a number compared with which all others are nearly equal.
 [[nodiscard]] std::vector<std::string> remarks_on_numbers(const Table& table, std::size_t column,
                                                           std::span<const std::int64_t> rows, const Summary& summary);
+/// For a column of weights: a row that weighs more than nine times as much as all others together.
+[[nodiscard]] std::optional<std::string> remark_on_weights(const Table& table, std::size_t column,
+                                                           std::span<const std::int64_t> rows);
 /// Whether a column of numbers only counts or identifies the rows: whole numbers, different in each row.
 [[nodiscard]] bool counts_rows(const Table& table, std::size_t column, std::span<const std::int64_t> rows,
                                const Summary& summary);

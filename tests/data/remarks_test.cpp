@@ -81,5 +81,15 @@ TEST(Remarks, TwoSignsBetweenThousandsAreReported) {
   EXPECT_FALSE(mentions(warnings_of([](int i) { return fmt::format("{} {:03},5", i + 1, i); }), "three digits"));
 }
 
+TEST(Remarks, ARowThatOutweighsAllOthersIsReported) {
+  const auto warnings = [](const char* weight) {
+    std::string text = "x,w,y\n";
+    for (int i = 0; i < 100; ++i) text += fmt::format("{}.5,{},{}.25\n", i * 37 % 100, i == 7 ? weight : "1", i);
+    return infer_schema(table_of(text), {.target = "y", .weight = "w"}).warnings;
+  };
+  EXPECT_TRUE(mentions(warnings("3e38"), "w: the weight 3e38 in line 9 is more than nine tenths of all of them"));
+  EXPECT_FALSE(mentions(warnings("800"), "w: the weight"));
+}
+
 }  // namespace
 }  // namespace thalweg::data
