@@ -9,6 +9,7 @@
 
 #include "cli/output.hpp"
 #include "core/error.hpp"
+#include "core/hint.hpp"
 #include "core/utf8.hpp"
 #include "data/word_rows.hpp"
 #include "run/trained_system.hpp"
@@ -68,7 +69,7 @@ int answer_lines(const std::string& run, const std::string& path, std::int64_t c
     try {
       emit_answers(line, trained.system.answer(trained.state, line, count), context);
     } catch (const UsageError& error) {
-      fail<DataError>("{} ({}, line {})", error.what(), name, number);
+      fail<DataError>("{}", with_note(error.what(), fmt::format("{}, line {}", name, number)));
     }
     flush_output();
   }

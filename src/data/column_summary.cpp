@@ -70,11 +70,13 @@ WantedKind wanted_kind(std::string_view column, const OptionValue& word) {
     if (const auto form = form_named(*text)) return {.kind = ColumnKind::number, .form = *form};
     if (*text == "date_dmy") return {.kind = ColumnKind::date, .order = DateOrder::day_month_year};
     if (*text == "date_mdy") return {.kind = ColumnKind::date, .order = DateOrder::month_day_year};
+    if (*text == "date_ymd") return {.kind = ColumnKind::date, .order = DateOrder::year_month_day};
     if (*text == "text") return {.text = true};
   }
   fail<UsageError>(
       "[data] types: {} = {}. Wanted: \"number\", \"category\", \"date\", \"text\" (which leaves it out), "
-      "\"date_dmy\", \"date_mdy\", \"decimal_comma\", \"thousands_comma\", \"thousands_dot\" or \"thousands_space\"",
+      "\"date_dmy\", \"date_mdy\", \"date_ymd\", \"decimal_comma\", \"thousands_comma\", \"thousands_dot\" or "
+      "\"thousands_space\"",
       column, word.str());
 }
 
@@ -129,11 +131,11 @@ class Decision {
   [[nodiscard]] std::pair<DateOrder, std::int64_t> best_order() const {
     const bool slashes = std::ranges::any_of(
         summary_.levels, [](const Level& level) { return level.text.find('/') != std::string_view::npos; });
-    // 1/2/2020 is American, 1.2.2020 and 1-2-2020 are European
+    // 1/2/2020 is American, 1.2.2020 and 1-2-2020 are European; a year of two digits comes last where it can
     const DateOrder first = slashes ? DateOrder::month_day_year : DateOrder::day_month_year;
     const DateOrder second = slashes ? DateOrder::day_month_year : DateOrder::month_day_year;
     std::pair<DateOrder, std::int64_t> best{DateOrder::year_month_day, 0};
-    for (const DateOrder order : {DateOrder::year_month_day, first, second}) {
+    for (const DateOrder order : {first, second, DateOrder::year_month_day}) {
       const std::int64_t fit = rows_that([&](std::string_view cell) { return days_in(cell, order).has_value(); });
       if (fit > best.second) best = {order, fit};
     }
@@ -163,7 +165,9 @@ class Decision {
     for (const std::int64_t row : rows_) {
       if (!is_missing(table_.cell(row, column_))) static_cast<void>(days_at(table_, row, column_, order));  // throws
     }
-    return {.kind = ColumnKind::date, .order = order};
+    const bool short_years =
+        std::ranges::any_of(summary_.levels, [&](const Level& level) { return has_short_year(level.text, order); });
+    return {.kind = ColumnKind::date, .order = order, .short_years = short_years};
   }
 
   [[nodiscard]] bool is_text() const {

@@ -44,7 +44,8 @@ struct Meaning {
   ColumnKind kind = ColumnKind::number;
   NumberForm form = {};
   DateOrder order = DateOrder::year_month_day;
-  bool text = false;  ///< sentences, or a different text in each row: useless as a category
+  bool short_years = false;  ///< whether a date has a year of two digits
+  bool text = false;         ///< sentences, or a different text in each row: useless as a category
 };
 /// Decides from the cells what `wanted` leaves open: a column is of numbers or dates if at least nine in ten cells are,
 /// all in one form. Throws DataError, with file and line, for the other cells of such a column.

@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <set>
 
 #include "core/escape.hpp"
 #include "data/cell.hpp"
@@ -28,6 +31,11 @@ bool is_thousands(std::string_view cell, char sign = '.') {
          is_digits(cell.substr(point + 1));
 }
 
+int year_of(double days) {
+  const std::chrono::sys_days date{std::chrono::days(static_cast<int>(std::floor(days)))};
+  return static_cast<int>(std::chrono::year_month_day(date).year());
+}
+
 /// "--type zip=category", with the first of the columns.
 std::string hint(const std::vector<std::string>& names, std::string_view type) {
   return shell_word(fmt::format("--type={}={}", names.front(), type));
@@ -42,8 +50,16 @@ void Doubts::add(std::size_t column, const Meaning& meaning) {
     decimal_commas_ = decimal_commas_ || meaning.form.decimal == ',';
     meaning.form.plain() ? look_at_numbers(column) : look_at_commas(column, meaning.form);
   }
-  if (meaning.kind == ColumnKind::date && meaning.order != DateOrder::year_month_day && reads_both_ways(column))
+  if (meaning.kind == ColumnKind::date && meaning.order != DateOrder::year_month_day) look_at_dates(column, meaning);
+}
+
+void Doubts::look_at_dates(std::size_t column, const Meaning& meaning) {
+  const std::string& name = table_.names()[column];
+  if (meaning.short_years && may_begin_with_year(column, meaning.order)) {
+    year_first_.push_back(name);
+  } else if (reads_both_ways(column)) {
     either_order_[meaning.order].push_back(name);
+  }
 }
 
 void Doubts::look_at_numbers(std::size_t column) {
@@ -57,6 +73,7 @@ void Doubts::look_at_numbers(std::size_t column) {
     others = others || (digits ? cell.size() > 3 : !is_thousands(cell));
     decimal_points_ = decimal_points_ || (!digits && !is_thousands(cell));
   }
+  if (are_dates(column)) dates_.push_back(table_.names()[column]);
   if (zeros) leading_zeros_.push_back(table_.names()[column]);
   if (thousands && !others) thousands_.push_back(table_.names()[column]);
 }
@@ -65,11 +82,14 @@ void Doubts::look_at_numbers(std::size_t column) {
 void Doubts::look_at_commas(std::size_t column, const NumberForm& form) {
   const bool fraction = form.decimal == ',';
   if (form.percent || (!fraction && form.group != ',')) return;
+  bool commas = false;
   const bool either = std::ranges::all_of(rows_, [&](std::int64_t row) {
     const std::string_view cell = without_sign(trim(table_.cell(row, column)));
-    return is_missing(cell) || is_thousands(cell, ',') || (is_digits(cell) && cell.size() <= 3);
+    commas = commas || is_thousands(cell, ',');
+    const bool blanks = form.group == ' ' && cell.find(',') == std::string_view::npos;  // 1 234 beside 1,234
+    return is_missing(cell) || is_thousands(cell, ',') || (is_digits(cell) && cell.size() <= 3) || blanks;
   });
-  if (either) (fraction ? comma_fractions_ : comma_thousands_).push_back(table_.names()[column]);
+  if (either && commas) (fraction ? comma_fractions_ : comma_thousands_).push_back(table_.names()[column]);
   sure_decimal_commas_ = sure_decimal_commas_ || (fraction && !either);
 }
 
@@ -87,8 +107,33 @@ bool Doubts::reads_both_ways(std::size_t column) const {
   return differ;
 }
 
-std::vector<std::string> Doubts::remarks() const {
-  std::vector<std::string> lines;
+/// Whether all cells are dates with the year first, too, and there are fewer years then: the first number of 20-01-31
+/// has few values in a column, and the last has many.
+bool Doubts::may_begin_with_year(std::size_t column, DateOrder order) const {
+  std::set<int> years, first_years;
+  for (const std::int64_t row : rows_) {
+    const std::string_view cell = trim(table_.cell(row, column));
+    if (is_missing(cell)) continue;
+    const auto one = days_in(cell, order), other = days_in(cell, DateOrder::year_month_day);
+    if (!one || !other) return false;
+    years.insert(year_of(*one));
+    first_years.insert(year_of(*other));
+  }
+  return first_years.size() < years.size();
+}
+
+/// Whether all cells are 20200131 or such a date, of a year that occurs.
+bool Doubts::are_dates(std::size_t column) const {
+  const double first = *days_in("19000101", DateOrder::year_month_day),
+               end = *days_in("21000101", DateOrder::year_month_day);
+  return std::ranges::all_of(rows_, [&](std::int64_t row) {
+    const std::string_view cell = trim(table_.cell(row, column));
+    const auto days = is_missing(cell) ? std::optional(first) : days_in(cell, DateOrder::year_month_day);
+    return days && *days >= first && *days < end;
+  });
+}
+
+void Doubts::add_remarks_on_dates(std::vector<std::string>& lines) const {
   for (const auto& [order, names] : either_order_) {
     const bool month_first = order == DateOrder::month_day_year;
     lines.push_back(
@@ -96,6 +141,23 @@ std::vector<std::string> Doubts::remarks() const {
                     listed(names), month_first ? "month" : "day", hint(names, month_first ? "date_dmy" : "date_mdy"),
                     month_first ? "day" : "month"));
   }
+  if (!year_first_.empty()) {
+    lines.push_back(
+        fmt::format("{}: every date can be read with the year first, too; its two digits were taken to come last. "
+                    "Hint: {}, if they come first.",
+                    listed(year_first_), hint(year_first_, "date_ymd")));
+  }
+  if (!dates_.empty()) {
+    lines.push_back(
+        fmt::format("{}: every number can be read as a date, 20200131 as 2020-01-31, and was taken as a number. "
+                    "Hint: {}, if they are dates.",
+                    listed(dates_), hint(dates_, "date")));
+  }
+}
+
+std::vector<std::string> Doubts::remarks() const {
+  std::vector<std::string> lines;
+  add_remarks_on_dates(lines);
   if (!thousands_.empty() && has_decimal_commas() && !decimal_points_) {
     lines.push_back(fmt::format(
         "{}: three digits behind each point, which was taken for a decimal point. Hint: {}, if 1.026 is 1026.",

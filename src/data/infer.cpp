@@ -111,6 +111,7 @@ class Inferrer {
     });
     if (rows_.empty()) fail<DataError>("[data] {}: every weight in '{}' is 0", table_.file(), options_.weight);
     weightless_ = table_.rows() - static_cast<std::int64_t>(rows_.size());
+    if (auto remark = remark_on_weights(table_, weight, rows_)) warn(std::move(*remark));
   }
 
   void decide_target() {
@@ -142,7 +143,7 @@ class Inferrer {
     } else {
       const bool said = options_.task != "auto" || options_.types.contains(options_.target);
       for (std::string& remark : remarks_on_levels(options_.target, s, !said)) warn(std::move(remark));
-      if (auto remark = said ? std::nullopt : remark_on_units(options_.target, s)) warn(std::move(*remark));
+      if (auto remark = said ? std::nullopt : remark_on_unread(options_.target, s)) warn(std::move(*remark));
     }
   }
 
@@ -222,8 +223,8 @@ class Inferrer {
       decide_feature(column);
     }
     if (result_.schema.features.empty()) {
-      const std::string why = units_.empty() ? ". Hint: columns of text are left out; --type NAME=category keeps one."
-                                             : ". " + units_.front();
+      const std::string why = unread_.empty() ? ". Hint: columns of text are left out; --type NAME=category keeps one."
+                                              : ". " + unread_.front();
       fail<DataError>("[data] {}: no column is left to predict {} from{}", table_.file(), options_.target,
                       texts_.empty() ? "" : why);
     }
@@ -243,9 +244,11 @@ class Inferrer {
     }
     const Meaning meaning = decide_meaning(table_, column, rows_, s, wanted);
     const bool is_name = meaning.text || meaning.kind == ColumnKind::category;
-    if (const auto unit = remark_on_units(feature, s); unit && is_name && !options_.types.contains(feature)) {
-      units_.push_back(*unit);
-      warn(*unit);
+    const auto unread =
+        is_name && !options_.types.contains(feature) ? remark_on_unread(feature, s) : std::optional<std::string>();
+    if (unread) {
+      unread_.push_back(*unread);
+      warn(*unread);
     }
     if (meaning.text) {
       texts_.push_back(feature);
@@ -263,7 +266,8 @@ class Inferrer {
     if (meaning.kind == ColumnKind::category) {
       categories_.push_back(fmt::format("{} ({} levels)", feature, s.levels.size()));
     } else if (meaning.kind == ColumnKind::date) {
-      kinds_[fmt::format("dates ({})", name(meaning.order))].push_back(feature);
+      const char* const years = meaning.short_years ? ", years of two digits from 1969 to 2068" : "";
+      kinds_[fmt::format("dates ({}{})", name(meaning.order), years)].push_back(feature);
     } else if (meaning.form.plain()) {
       numbers_.push_back(feature);
     } else {
@@ -341,7 +345,7 @@ class Inferrer {
   Doubts doubts_{table_, rows_};
   std::int64_t weightless_ = 0;
   std::string positive_;  // the text of the positive class in the note
-  std::vector<std::string> numbers_, categories_, missing_, empty_, constant_, texts_, units_;
+  std::vector<std::string> numbers_, categories_, missing_, empty_, constant_, texts_, unread_;
   std::map<std::string, std::vector<std::string>> kinds_;  // by their names in the note
 };
 

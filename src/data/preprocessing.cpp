@@ -11,6 +11,7 @@
 #include "data/cell.hpp"
 #include "data/feature_columns.hpp"
 #include "data/listed.hpp"
+#include "data/row_weights.hpp"
 
 namespace thalweg::data {
 
@@ -428,15 +429,11 @@ void TablePreprocessing::encode_input(const Table& table, std::span<const std::i
 
 namespace {
 
-/// Only the ratios of weights matter. If their mean is far from 1, sums of them could leave the range of f32, and they
-/// are divided by a power of two near it, which rounds none of them.
 Tensor weights_of(const Table& table, std::span<const std::int64_t> rows, std::size_t column) {
-  constexpr int usual = 20;
   std::vector<double> weights;
   for (const std::int64_t row : rows) weights.push_back(weight_at(table, row, column));
   const double sum = std::accumulate(weights.begin(), weights.end(), 0.0);
-  const int size = sum > 0 ? std::ilogb(sum / static_cast<double>(weights.size())) : 0;
-  const int exponent = std::abs(size) > usual ? size : 0;
+  const int exponent = weight_exponent(sum / static_cast<double>(weights.size()));
   Tensor result({std::ssize(weights)}, f32);
   std::ranges::transform(weights, result.mutable_values<float>().begin(),
                          [&](double weight) { return static_cast<float>(std::ldexp(weight, -exponent)); });

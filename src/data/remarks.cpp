@@ -6,9 +6,11 @@
 #include <cctype>
 #include <cmath>
 #include <unordered_map>
+#include <utility>
 
 #include "core/counted.hpp"
 #include "data/cell.hpp"
+#include "data/date.hpp"
 #include "data/listed.hpp"
 
 namespace thalweg::data {
@@ -104,28 +106,38 @@ std::string lower_case(std::string_view text) {
 
 bool holds_digit(std::string_view text) { return text.find_first_of("0123456789") != std::string_view::npos; }
 
-/// The text around the number in a cell: "$" in $1,200.50, " kg" in 3.5 kg. Empty if there is no number, nothing around
-/// it, or a name that ends in a number (A12).
-std::string around_number(std::string_view cell) {
-  constexpr std::size_t longest = 12;
-  const std::size_t digit = cell.find_first_of("0123456789"), end = cell.find_last_of("0123456789") + 1;
-  if (!holds_digit(cell)) return "";
-  const bool point = digit > 0 && cell[digit - 1] == '.';
-  const std::string_view number = cell.substr(digit - (point ? 1 : 0), end - digit + (point ? 1 : 0));
+/// A number in a cell, and what stands around it: "$" in $1,200.50, " kg" in 3.5 kg.
+struct Amount {
+  std::string_view number;
   std::string around;
-  for (const char c : cell.substr(0, number.data() - cell.data())) {
-    if (std::isalpha(static_cast<unsigned char>(c))) return "";
-    if (c != '-' && c != '+') around += c;
-  }
-  around += cell.substr(end);
-  const auto reads = [&](const NumberForm& form) { return number_in(number, form).has_value(); };
-  const bool is_number = number_in(number) || std::ranges::any_of(number_forms(','), reads);
-  return is_number && around.size() <= longest ? around : "";
+};
+
+bool reads_as_number(std::string_view text) {
+  const auto reads = [&](const NumberForm& form) { return number_in(text, form).has_value(); };
+  return number_in(text) || std::ranges::any_of(number_forms(','), reads);
 }
 
-}  // namespace
+/// Nothing if there is no number, a long text beside it, or a name that ends in a number (A12).
+std::optional<Amount> amount_in(std::string_view cell) {
+  constexpr std::size_t longest = 12;
+  if (number_in(cell)) return Amount{cell, ""};
+  const std::size_t digit = cell.find_first_of("0123456789"), end = cell.find_last_of("0123456789") + 1;
+  if (!holds_digit(cell)) return std::nullopt;
+  const std::size_t begin = digit - (digit > 0 && cell[digit - 1] == '.' ? 1 : 0);
+  Amount amount{cell.substr(begin, end - begin), ""};
+  for (const char c : cell.substr(0, begin)) {
+    if (std::isalpha(static_cast<unsigned char>(c))) return std::nullopt;
+    if (c != '-' && c != '+') amount.around += c;
+  }
+  amount.around += cell.substr(end);
+  if (amount.around.size() > longest || !reads_as_number(amount.number)) return std::nullopt;
+  return amount;
+}
 
-namespace {
+std::string around_number(std::string_view cell) {
+  const auto amount = amount_in(cell);
+  return amount ? amount->around : "";
+}
 
 /// Of a column in which the minus sign of numbers is another character than '-'.
 std::optional<std::string> remark_on_minus(const std::string& name, const Summary& summary) {
@@ -138,8 +150,6 @@ std::optional<std::string> remark_on_minus(const std::string& name, const Summar
                      minus, first->text);
 }
 
-}  // namespace
-
 std::optional<std::string> remark_on_units(const std::string& name, const Summary& summary) {
   constexpr std::size_t fewest = 3;  // levels
   if (auto minus = remark_on_minus(name, summary)) return minus;
@@ -151,6 +161,128 @@ std::optional<std::string> remark_on_units(const std::string& name, const Summar
       "{}: every cell is a number with '{}' beside it, as '{}', and is taken as text. Hint: if they are amounts, keep "
       "only the numbers.",
       name, trim(around), summary.levels.front().text);
+}
+
+/// One way to write numbers in a column: those with this text around them, in the plain form or in another.
+struct Way {
+  std::string around = {};
+  bool plain = true;
+  std::string_view example = {};
+  std::int64_t cells = 0;
+};
+
+/// The cells of a column that hold a number, by the ways in which they are written, and the others.
+struct Amounts {
+  static constexpr std::size_t most_ways = 10;  // more are not kept
+  std::vector<Way> ways = {};
+  std::vector<NumberForm> forms = {number_forms(',').begin(), number_forms(',').end()};  // those that read all numbers
+  std::vector<std::string> others = {};                                                  // the first of them
+  std::size_t levels = 0, other_levels = 0;
+  std::int64_t cells = 0;
+
+  explicit Amounts(const Summary& summary) {
+    for (const Level& level : summary.levels) {
+      const auto amount = amount_in(level.text);
+      amount ? add(*amount, level) : add_other(level);
+    }
+    if (forms.empty()) return;
+    // 1.5 and 1,200.50 are written in one way
+    for (Way& way : std::exchange(ways, {})) {
+      way.plain = true;
+      join(std::move(way));
+    }
+  }
+
+ private:
+  void add(const Amount& amount, const Level& level) {
+    ++levels;
+    cells += level.count;
+    std::erase_if(forms, [&](const NumberForm& form) { return !number_in(amount.number, form); });
+    join({std::string(trim(amount.around)), number_in(amount.number).has_value(), level.text, level.count});
+  }
+
+  void add_other(const Level& level) {
+    constexpr std::size_t few = 3;
+    if (++other_levels <= few) others.push_back(fmt::format("'{}'", level.text));
+  }
+
+  void join(Way way) {
+    const auto is_same = [&](const Way& other) { return other.around == way.around && other.plain == way.plain; };
+    const auto known = std::ranges::find_if(ways, is_same);
+    if (known != ways.end()) {
+      known->cells += way.cells;
+    } else if (ways.size() < most_ways) {
+      ways.push_back(std::move(way));
+    }
+  }
+};
+
+/// What makes numbers of the cells of a column.
+std::string hint_for(const std::vector<Way>& ways, bool others) {
+  const auto has_percent = [](const Way& way) { return way.around == "%"; };
+  const bool bare = std::ranges::all_of(ways, [&](const Way& way) { return way.around.empty() || has_percent(way); });
+  std::vector<std::string> hints;
+  if (!bare) {
+    hints.emplace_back("write each as a number alone, in one unit");
+  } else if (ways.size() > 1) {
+    const bool percent = std::ranges::any_of(ways, has_percent);
+    hints.push_back(fmt::format("write all numbers alike{}", percent ? " (12% is read as 12)" : ""));
+  }
+  if (others) hints.emplace_back("leave the other cells blank");
+  return fmt::format("{}", fmt::join(hints, ", "));
+}
+
+/// Of a column that would be one of numbers, if they were all written in one way and the other cells were blank.
+std::optional<std::string> remark_on_amounts(const std::string& name, const Summary& summary) {
+  constexpr std::size_t fewest = 6, many = 10, most_ways = 5;
+  if (summary.numbers * 2 > summary.present) return std::nullopt;  // remarks_on_levels says it
+  Amounts found(summary);
+  const bool mostly = found.cells * 2 > summary.present || (found.levels >= many && found.levels > found.other_levels);
+  if (found.levels < fewest || !mostly) return std::nullopt;
+  if (found.ways.size() > most_ways || (found.ways.size() == 1 && found.other_levels == 0)) return std::nullopt;
+  std::vector<std::string> examples;
+  for (const Way& way : found.ways) examples.push_back(fmt::format("'{}' in {}", way.example, way.cells));
+  if (found.other_levels > found.others.size())
+    found.others = {fmt::format("{} and {} other texts", found.others.front(), found.other_levels - 1)};
+  return fmt::format("{}: {} of {} hold a number, as {}{}{}. Hint: {}, and it is a column of numbers.", name,
+                     found.cells, counted(summary.present, "cells"), listed(examples),
+                     found.others.empty() ? "" : ", but not ", listed(found.others),
+                     hint_for(found.ways, !found.others.empty()));
+}
+
+/// The characters between the numbers and words of a text: "--" of 2020-01-31.
+std::string separators(std::string_view text) {
+  std::string rest(text);
+  std::erase_if(rest, [](unsigned char c) { return std::isalnum(c) != 0; });
+  return rest;
+}
+
+/// Of a column that mostly holds dates or times, in forms or orders that are not read.
+std::optional<std::string> remark_on_dates(const std::string& name, const Summary& summary) {
+  constexpr std::int64_t fewest = 3;  // levels
+  std::string_view first, other;      // where there is one, another form than that of the first
+  std::int64_t levels = 0, cells = 0;
+  bool differ = false;
+  for (const Level& level : summary.levels) {
+    if (!looks_like_date(level.text)) continue;
+    if (levels++ == 0) first = level.text;
+    if (!differ) other = level.text;
+    differ = differ || separators(other) != separators(first);
+    cells += level.count;
+  }
+  if (levels < fewest || cells * 2 <= summary.present) return std::nullopt;
+  return fmt::format(
+      "{}: {} of {} look like dates or times, as '{}' and '{}', but are not all in one form that is read. Hint: write "
+      "each as 2020-01-31, as 2020-01-31 12:30, or a time alone in hours, 12.5; leave others blank.",
+      name, cells, counted(summary.present, "cells"), first, other);
+}
+
+}  // namespace
+
+std::optional<std::string> remark_on_unread(const std::string& name, const Summary& summary) {
+  if (auto units = remark_on_units(name, summary)) return units;
+  if (auto amounts = remark_on_amounts(name, summary)) return amounts;
+  return remark_on_dates(name, summary);
 }
 
 std::vector<std::string> remarks_on_numbers(const Table& table, std::size_t column, std::span<const std::int64_t> rows,
@@ -170,6 +302,24 @@ std::vector<std::string> remarks_on_numbers(const Table& table, std::size_t colu
     remarks.push_back(std::move(*far));
   }
   return remarks;
+}
+
+std::optional<std::string> remark_on_weights(const Table& table, std::size_t column,
+                                             std::span<const std::int64_t> rows) {
+  constexpr std::size_t fewest = 8;  // rows
+  constexpr double most = 0.9;
+  double sum = 0, largest = 0;
+  std::int64_t heaviest = 0;
+  for (const std::int64_t row : rows) {
+    const double weight = number_in(table.cell(row, column)).value_or(0);
+    sum += weight;
+    if (weight > largest) largest = weight, heaviest = row;
+  }
+  if (rows.size() < fewest || largest <= most * sum) return std::nullopt;
+  return fmt::format(
+      "{}: the weight {} in line {} is more than nine tenths of all of them together: the other rows hardly count. "
+      "Hint: look at this row.",
+      table.names()[column], number_text(largest), table.line(heaviest));
 }
 
 std::vector<std::string> remarks_on_levels(const std::string& name, const Summary& summary, bool found) {

@@ -17,7 +17,8 @@ Fields TableOptions::fields() {
       {"types", &types,
        "The kind of a column, if it cannot be inferred: { zip = \"category\" }. \"number\", \"category\", \"date\", "
        "\"text\" (which is left out); in a form, \"decimal_comma\" (1234,5), \"thousands_comma\" (1,234.5), "
-       "\"thousands_dot\" (1.234,5), \"thousands_space\"; \"date_dmy\" (31/1/2020), \"date_mdy\" (1/31/2020)."},
+       "\"thousands_dot\" (1.234,5), \"thousands_space\"; \"date_dmy\" (31/1/2020), \"date_mdy\" (1/31/2020), "
+       "\"date_ymd\" (20-01-31)."},
       {.name = "missing",
        .place = &missing,
        .doc = "Missing values (blank, NA, ?, NaN, null): \"impute\" puts the median of the training part in place of a "

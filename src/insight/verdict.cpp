@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "core/counted.hpp"
+#include "core/hint.hpp"
 #include "core/numbers.hpp"
 #include "insight/attempts.hpp"
 #include "insight/goal.hpp"
@@ -75,7 +76,8 @@ std::optional<Finding> not_finite(const Case& run) {
   const auto broken = std::ranges::find_if_not(raw, [](double loss) { return std::isfinite(loss); });
   if (broken == raw.end() && run.options.failure.empty()) return std::nullopt;
   if (!run.options.failure.empty()) {
-    return Finding{1, "", {{"step", static_cast<double>(run.options.failed_step), run.options.failure}}};
+    return Finding{
+        1, "", {{"step", static_cast<double>(run.options.failed_step), std::string(before_hint(run.options.failure))}}};
   }
   const auto at = static_cast<std::size_t>(broken - raw.begin());
   const bool by_steps = run.course.by_steps;

@@ -7,15 +7,18 @@
 
 namespace thalweg::loss {
 
+/// Of a weight: sums of larger ones, times the losses of their rows, could leave the range of f32.
+constexpr Range weight_range{.low = 0, .high = 1e20};
+
 Fields fields(CrossEntropyOptions& o) {
   return {{"label_smoothing", &o.label_smoothing, "this part of each label's probability is spread over all classes",
            unit_interval},
-          {"class_weights", &o.class_weights, "a weight for each class; empty: all 1", not_negative},
+          {"class_weights", &o.class_weights, "a weight for each class; empty: all 1", weight_range},
           {"ignored_labels", &o.ignored_labels, "samples with these labels have weight 0"}};
 }
 Fields fields(BinaryCrossEntropyOptions& o) {
   return {{"positive_weight", &o.positive_weight,
-           "factor of the positive term: one number, or one for each column; empty: 1", not_negative}};
+           "factor of the positive term: one number, or one for each column; empty: 1", weight_range}};
 }
 Fields fields(FocalOptions& o) {
   return {{"alpha", &o.alpha, "weight of positive samples; negative samples have 1 - alpha; below 0: no weights",

@@ -76,10 +76,7 @@ Var traced(const Formula& formula, const std::vector<std::string>& parameters, c
 
 Tensor roots_of(const Tensor& weights) {
   Tensor roots = weights.to(f64);
-  for (double& w : roots.mutable_values<double>()) {
-    if (!(w >= 0)) fail<DataError>("[fit] a weight of {}. Wanted: >= 0", w);
-    w = std::sqrt(w);
-  }
+  for (double& w : roots.mutable_values<double>()) w = std::sqrt(w);
   return roots;
 }
 
@@ -88,7 +85,10 @@ Columns weighted_rows(const Columns& columns, const std::string& weight) {
   const Tensor& weights = column(columns, weight);
   std::vector<std::int64_t> rows;
   for (std::int64_t i = 0; i < weights.size(); ++i) {
-    if (weights.at(i) != 0) rows.push_back(i);
+    const double w = weights.at(i);
+    if (!(w >= 0 && std::isfinite(w)))
+      fail<DataError>("[fit] the weight '{}' of row {} is {}. Wanted: finite, and >= 0", weight, i, w);
+    if (w != 0) rows.push_back(i);
   }
   if (std::ssize(rows) == weights.size()) return columns;
   if (rows.empty()) fail<DataError>("[fit] every weight is 0. Wanted: weights above 0");
@@ -103,8 +103,9 @@ Columns weighted_rows(const Columns& columns, const std::string& weight) {
 
 /// sqrt(sum w (y - its weighted mean)^2); nan if y has a single value, so that there is no variance to explain.
 double total_norm(const Tensor& observed, const Tensor* weights) {
-  double sum = 0, weight = 0, squares = 0, unit = 0;
-  const auto w = [&](std::int64_t i) { return weights ? weights->at(i) : 1.0; };
+  double sum = 0, weight = 0, squares = 0, unit = 0, heaviest = weights ? 0 : 1;  // by which sums stay in range
+  for (std::int64_t i = 0; weights && i < weights->size(); ++i) heaviest = std::max(heaviest, weights->at(i));
+  const auto w = [&](std::int64_t i) { return weights ? weights->at(i) / heaviest : 1.0; };
   bool varies = false;
   std::optional<double> first;
   for (std::int64_t i = 0; i < observed.size(); ++i) {
@@ -117,7 +118,7 @@ double total_norm(const Tensor& observed, const Tensor* weights) {
   for (std::int64_t i = 0; i < observed.size(); ++i) sum += w(i) * (observed.at(i) / unit), weight += w(i);
   for (std::int64_t i = 0; i < observed.size(); ++i)
     squares += w(i) * std::pow(observed.at(i) / unit - sum / weight, 2);
-  return unit * std::sqrt(squares);
+  return unit * std::sqrt(heaviest) * std::sqrt(squares);
 }
 
 }  // namespace

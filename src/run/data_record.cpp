@@ -6,6 +6,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "core/hint.hpp"
 #include "core/name_index.hpp"
 #include "run/source.hpp"
 
@@ -194,7 +195,7 @@ std::string change_at(const std::string& key, const DataRecord& before, const Da
     for (std::size_t i = 0; i < std::min(inside.size(), most); ++i) change += "; " + inside[i];
     if (inside.size() > most) change += fmt::format("; and {} changes more", inside.size() - most);
   } catch (const Error& error) {
-    change += fmt::format("; it can no longer be read as it was: {}", error.what());
+    change += fmt::format("; it can no longer be read as it was: {}", before_hint(error.what()));
   }
   return change;
 }

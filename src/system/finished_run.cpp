@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "core/error.hpp"
+#include "core/hint.hpp"
 #include "options/error.hpp"
 #include "options/toml.hpp"
 #include "store/checksum.hpp"
@@ -41,7 +42,7 @@ FinishedRun finished_run_as_it_was(std::string_view key, const std::string& run,
     fail<DataError>("[run] {} = \"{}\": its parameters have changed: their checksum is {}, and was {}", key, run,
                     found.checksum, checksum);
   } catch (const OptionError& error) {  // the configuration was right when the run began
-    fail<DataError>("[run] {}. Hint: the run needs this folder unchanged since it began", error.what());
+    fail<DataError>("[run] {}. Hint: the run needs this folder unchanged since it began", before_hint(error.what()));
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 
+#include "core/hint.hpp"
 #include "data/preprocessing.hpp"
 #include "options/error.hpp"
 #include "options/toml.hpp"
@@ -87,7 +88,7 @@ Latent::Latent(const std::string& run, const std::string& checksum, const System
     open(run, checksum, data);
   } catch (const OptionError& error) {  // the configuration was right when the run began
     fail<DataError>("[diffusion] {}. Hint: the run needs this folder unchanged, at the same place: restore it",
-                    error.what());
+                    before_hint(error.what()));
   }
 }
 

@@ -8,6 +8,7 @@
 
 #include "core/error.hpp"
 #include "core/numbers.hpp"
+#include "data/row_weights.hpp"
 #include "thalweg/metrics.hpp"
 
 namespace thalweg {
@@ -134,7 +135,8 @@ Evaluation measured(const LossSum& total, Tensor predictions, const LossFunction
 }
 
 Evaluation evaluation_by(const std::function<LossSum(const Dataset&, Tensor&)>& run, const LossFunction* loss,
-                         const Dataset& data) {
+                         const Dataset& given) {
+  const Dataset data = loss ? usual_weights(given) : given;
   Tensor predictions, unused;
   LossSum total = run(data, predictions);
   if (loss && !std::isfinite(total.sum)) {  // a row of weight 0 may be the cause: 0 times infinity is NaN
@@ -205,6 +207,19 @@ Dataset counted_rows(const Dataset& data) {
   if (!data.has("weight") || data["weight"].size() != data.rows()) return data;
   const std::vector<std::int64_t> rows = counted_row_numbers(data);
   return std::ssize(rows) == data.rows() ? data : data.select(rows);
+}
+
+Dataset usual_weights(const Dataset& data) {
+  if (!data.has("weight") || data["weight"].size() != data.rows() || data.rows() == 0) return data;
+  Tensor weights = data["weight"];
+  double sum = 0;
+  for (std::int64_t row = 0; row < weights.size(); ++row) sum += weights.at(row);
+  const int exponent = data::weight_exponent(sum / static_cast<double>(weights.size()));
+  if (exponent == 0) return data;
+  for (std::int64_t row = 0; row < weights.size(); ++row) weights.set(row, std::ldexp(weights.at(row), -exponent));
+  Dataset result = data;
+  result.set("weight", std::move(weights));
+  return result;
 }
 
 std::vector<std::string> metric_names(const LossFunction* loss, const Dataset& data) {

@@ -28,6 +28,9 @@ void expect_finite_rows(const Dataset& validation);
 [[nodiscard]] std::vector<std::int64_t> counted_row_numbers(const Dataset& data);
 /// Drops the rows of weight 0, which may contain anything.
 [[nodiscard]] Dataset counted_rows(const Dataset& data);
+/// The data with weights whose sums are in the range of f32. Only their ratios matter, so they are divided by a power
+/// of two if their mean is far from 1 (data/row_weights.hpp).
+[[nodiscard]] Dataset usual_weights(const Dataset& data);
 
 /// The task of the loss with the targets of such data.
 [[nodiscard]] Task task_on(const LossFunction& loss, const Dataset& data);

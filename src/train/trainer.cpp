@@ -167,7 +167,7 @@ History Trainer::fit(const Dataset& data, const FitOptions& options) {
   if (!(options.validation >= 0 && options.validation < 1)) {
     fail<UsageError>("[fit] validation = {}. Wanted: in [0, 1)", options.validation);
   }
-  Dataset training = impl_->loss ? counted_rows(with_read(data, {"weight"})) : data, held_out;
+  Dataset training = impl_->loss ? usual_weights(counted_rows(with_read(data, {"weight"}))) : data, held_out;
   if (training.rows() == 0 && data.rows() > 0)
     fail<DataError>("[fit] every row has weight 0: nothing is to be learned");
   const Dataset* validation = options.validation_data ? &*options.validation_data : nullptr;

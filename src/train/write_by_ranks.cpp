@@ -9,6 +9,7 @@
 #include <fstream>
 
 #include "core/error.hpp"
+#include "core/hint.hpp"
 #include "distributed/collectives.hpp"
 #include "distributed/shares.hpp"
 #include "store/atomic_file.hpp"
@@ -126,7 +127,8 @@ class SlicedCheckpoint {
       WrittenWords words;
       std::copy_n(all.begin() + rank * std::ssize(words), words.size(), words.begin());
       const auto written = std::bit_cast<Written>(words);
-      if (written.problem[0] != 0) fail<IoError>("{} (rank {} on {})", written.problem.data(), rank, ranks_.host(rank));
+      if (written.problem[0] != 0)
+        fail<IoError>("{}", with_note(written.problem.data(), fmt::format("rank {} on {}", rank, ranks_.host(rank))));
       checksums.push_back(static_cast<std::uint32_t>(written.checksum));
     }
     return checksums;

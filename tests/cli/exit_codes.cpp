@@ -16,6 +16,7 @@ class ExitCode : public CommandTest {
     last = last.substr(last.rfind('\n') == std::string::npos ? 0 : last.rfind('\n') + 1);
     EXPECT_EQ(last.rfind("thalweg: ", 0), 0u) << ran.err;
     for (const char* word : words) EXPECT_NE(last.find(word), std::string::npos) << word << " in: " << last;
+    EXPECT_EQ(last.find("Hint:"), last.rfind("Hint:")) << "one hint: " << last;
   }
 };
 

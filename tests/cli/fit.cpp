@@ -125,6 +125,8 @@ TEST_F(FitCommand, RowsOfWeight0AreNoObservations) {
   EXPECT_NE(exact.out.find("4, 2 of them of weight 0"), std::string::npos) << exact.out;
   write("t.csv", "x,y,w\n1,2,0\n2,3,0\n");
   expect_error("'a + b*x' t.csv --target y --weight w", 3, {"every weight is 0"});
+  write("t.csv", "x,y,w\n1,2,\n2,3,1\n3,5,-1\n");
+  expect_error("'a + b*x' t.csv --target y --weight w", 3, {"t.csv:4: the weight -1 in the column w. Wanted: >= 0"});
 }
 
 TEST_F(FitCommand, RefusesWhatItCannotFit) {

@@ -14,6 +14,7 @@ class DataRecords : public CommandTest {
   void expect_refused(const Ran& ran, int code, std::initializer_list<const char*> words) const {
     EXPECT_EQ(ran.code, code) << ran.out << ran.err;
     for (const char* word : words) EXPECT_NE(ran.err.find(word), std::string::npos) << word << " in: " << ran.err;
+    EXPECT_EQ(ran.err.find("Hint:"), ran.err.rfind("Hint:")) << "one hint: " << ran.err;
   }
   [[nodiscard]] nlohmann::json record(const std::string& run) const {
     return nlohmann::json::parse(read_text(path(run) / "data.json"));
@@ -105,6 +106,15 @@ TEST_F(DataRecords, EvaluateChecksOnlyTheTestDataIfThereIsSome) {
   EXPECT_EQ(run("evaluate a --json").json()["data"], "test");
   append("u.csv", "1,2,u,3\n");
   expect_refused(run("evaluate a"), 3, {"u.csv has "});
+}
+
+/// The error of the reader has a hint, too, for data that is to be trained on.
+TEST_F(DataRecords, ChangedDataThatCannotBeReadIsRefusedWithOneHint) {
+  write_table("t.csv");
+  ASSERT_EQ(run("train t.csv --target y --epochs 3 --quiet --stop-after 4 --out a").code, 0);
+  append("t.csv", "much,2,u,3\n");
+  expect_refused(run("train a --resume --quiet"), 3,
+                 {"it can no longer be read as it was", "'much' is not a finite number. Hint: without --resume"});
 }
 
 TEST_F(DataRecords, ResumeOnChangedDataIsRefusedNamingTheChange) {

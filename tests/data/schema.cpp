@@ -301,6 +301,11 @@ TEST(Schema, DatesAreRecognisedInTheirOrder) {
       << "25/1 is not a date if the month comes first";
   EXPECT_EQ(order([](int i) { return fmt::format("{}/{}/20{:02}", i % 12 + 1, i % 11 + 1, i % 30); }),
             DateOrder::month_day_year);
+  EXPECT_EQ(order([](int i) { return fmt::format("{}/{}/{:02}", i % 28 + 1, i % 12 + 1, i % 5); }),
+            DateOrder::day_month_year);
+  EXPECT_EQ(order([](int i) { return fmt::format("{} Mar {}", i % 28 + 1, 1990 + i % 9); }), DateOrder::day_month_year);
+  EXPECT_EQ(order([](int i) { return fmt::format("May {}, {}", i % 28 + 1, 1990 + i % 9); }),
+            DateOrder::month_day_year);
   expect_error<DataError>(
       [&] { order([](int i) { return i == 7 ? "2020-02-30" : fmt::format("2020-02-{:02}", i % 29 + 1); }); },
       {"line 9", "'2020-02-30'"});
@@ -325,6 +330,41 @@ TEST(Schema, DatesWithAnAmbiguousOrderAreReported) {
   for (int i = 0; i < 40; ++i) text += fmt::format("{},{}\n", slashes(i), i % 2);
   const TableOptions said{.target = "y", .types = {{"d", {std::string("date_mdy")}}}};
   EXPECT_FALSE(mentions(infer_schema(table_of(text), said).warnings, "both ways"));
+}
+
+TEST(Schema, TheCenturyOfShortYearsIsReported) {
+  const auto notes = [](const char* form) {
+    return of_cells([=](int i) { return fmt::format(fmt::runtime(form), i % 28 + 1, i % 12 + 1, i % 7 + 10); }).notes;
+  };
+  EXPECT_TRUE(mentions(notes("{}.{}.{}"), "dates (day_month_year, years of two digits from 1969 to 2068): x"));
+  EXPECT_TRUE(mentions(notes("{}.{}.20{}"), "dates (day_month_year): x"));
+}
+
+TEST(Schema, DatesWhoseYearMayComeFirstAreReported) {
+  const auto year_first = [](int i) { return fmt::format("2{}-{:02}-{:02}", i % 3, i % 12 + 1, i % 28 + 1); };
+  const Inference found = of_cells(year_first);
+  EXPECT_EQ(found.schema.features[0].order, DateOrder::day_month_year);
+  EXPECT_TRUE(mentions(found.warnings,
+                       "x: every date can be read with the year first, too; its two digits were taken to come last. "
+                       "Hint: --type=x=date_ymd, if they come first."));
+  EXPECT_FALSE(
+      mentions(of_cells([](int i) { return fmt::format("{:02}-{:02}-2{}", i % 28 + 1, i % 12 + 1, i % 3); }).warnings,
+               "year first"))
+      << "the last two digits have fewer values than the first, as years have";
+  std::string text = "x,y\n";
+  for (int i = 0; i < 40; ++i) text += fmt::format("{},{}\n", year_first(i), i % 2);
+  const TableOptions said{.target = "y", .types = {{"x", {std::string("date_ymd")}}}};
+  EXPECT_EQ(infer_schema(table_of(text), said).schema.features[0].order, DateOrder::year_month_day);
+}
+
+TEST(Schema, NumbersThatMayBeDatesAreReported) {
+  const auto digits = [](int i) { return fmt::format("20{:02}{:02}{:02}", i % 30, i % 12 + 1, i % 28 + 1); };
+  EXPECT_TRUE(mentions(of_cells(digits).warnings, "--type=x=date, if they are dates"));
+  EXPECT_FALSE(mentions(of_cells([](int i) { return fmt::format("200013{:02}", i); }).warnings, "=date"));
+  std::string text = "x,y\n";
+  for (int i = 0; i < 40; ++i) text += fmt::format("{},{}\n", digits(i), i % 2);
+  const TableOptions said{.target = "y", .types = {{"x", {std::string("date")}}}};
+  EXPECT_EQ(infer_schema(table_of(text), said).schema.features[0].kind, ColumnKind::date);
 }
 
 TEST(Schema, PointsThatMayBeThousandsSeparatorsAreReported) {

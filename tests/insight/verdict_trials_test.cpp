@@ -77,6 +77,8 @@ TEST(Verdict, AThirdOfTheRateIsAdvisedIfATrialWithItFalls) {
   // the evidence is the message of the error: the same step, the same number
   EXPECT_EQ(verdict_of(0.05).evidence.front().sentence, "[train] step 41: the loss is 2.5e34");
   EXPECT_EQ(value_of(verdict_of(0.05), "step"), 41);
+  const Verdict hinted = judge(history, {.failure = "[train] step 41: the loss is inf. Hint: a lower lr."});
+  EXPECT_EQ(hinted.evidence.front().sentence, "[train] step 41: the loss is inf") << "the verdict has its own advice";
 }
 
 TEST(Verdict, LayersWithoutAGradientAreDead) {

@@ -312,6 +312,7 @@ TEST(Losses, OptionsInCppAreCheckedLikeThoseOfAConfiguration) {
   EXPECT_THROW((void)loss::gaussian({.min_variance = 0}), UsageError);
   EXPECT_THROW((void)loss::cross_entropy({.label_smoothing = 1.5}), UsageError);
   EXPECT_THROW((void)loss::cross_entropy({.class_weights = {1, -1}}), UsageError);
+  EXPECT_THROW((void)loss::cross_entropy({.class_weights = {1, 3e38}}), UsageError) << "sums are infinite in f32";
   EXPECT_THROW((void)loss::binary_cross_entropy({.positive_weight = {nan}}), UsageError);
   EXPECT_THROW((void)loss::focal({.gamma = -1}), UsageError);
   EXPECT_THROW((void)loss::hinge({.margin = nan}), UsageError);

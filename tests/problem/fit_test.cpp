@@ -110,6 +110,21 @@ TEST(FormulaFit, WeightsCountAsRepeatedRows) {
   EXPECT_NEAR(fit.r_squared, repeated.r_squared, 1e-13);
 }
 
+/// A sum of four such weights is not finite in f64.
+TEST(FormulaFit, OnlyTheRatiosOfWeightsCountForR2) {
+  auto columns = line();
+  FormulaFitOptions weighted;
+  weighted.weight = "w";
+  const auto r_squared = [&](double weight) {
+    columns["w"] = Tensor::of({weight, 0.5 * weight, weight, weight});
+    return fit_formula("y = a + b*x", columns, weighted).r_squared;
+  };
+  EXPECT_NEAR(r_squared(1e308), r_squared(1), 1e-12);
+  EXPECT_NEAR(r_squared(1e-200), r_squared(1), 1e-12);
+  columns["w"] = Tensor::of({1.0, -1.0, 1.0, 1.0});
+  EXPECT_THROW((void)fit_formula("y = a + b*x", columns, weighted), DataError);
+}
+
 /// Only the product of a and b occurs, so the data determine c but neither a nor b.
 TEST(FormulaFit, NamesWhatTheDataDoNotDetermine) {
   const FormulaFit fit = fit_formula("y = a*b*x + c", line());

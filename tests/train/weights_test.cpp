@@ -101,6 +101,23 @@ TEST(Weights, AnEpochsLossIsTheWeightedMean) {
   }
 }
 
+/// Sums of such weights are not finite in f32, or too close to 0.
+TEST(Weights, OnlyTheirRatiosCountHoweverLargeTheyAre) {
+  const auto loss_with = [](double scale) {
+    Curve curve;
+    for (double& weight : curve.w) weight *= scale;
+    curve.data.set("weight", column(curve.w).reshape({32}));
+    Trainer trainer = line_trainer(optim::sgd({.lr = 0.05}));
+    const History history = trainer.fit(curve.data, {.epochs = 3, .batch_size = 4, .validation_data = curve.data});
+    return std::pair(history.epochs.back().metrics[0].second, trainer.evaluate(curve.data)["loss"]);
+  };
+  const auto [trained, evaluated] = loss_with(1);
+  for (const double scale : {0x1p-100, 0x1p-40, 0x1p40, 0x1p124}) {
+    EXPECT_DOUBLE_EQ(loss_with(scale).first, trained) << scale;
+    EXPECT_DOUBLE_EQ(loss_with(scale).second, evaluated) << scale;
+  }
+}
+
 TEST(Weights, OfClassesActLikeThoseOfRows) {
   Dataset data;
   data.set("input", random_normal({30, 3}, 1));

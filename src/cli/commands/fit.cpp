@@ -71,8 +71,9 @@ struct Numbers {
   std::int64_t rows = 0, left_out = 0;  ///< number of rows with a missing value
 };
 
-/// The columns with these names as numbers. Rows with a missing value in one of them are left out.
-Numbers read_numbers(const data::Table& table, const std::vector<std::string>& names) {
+/// The columns with these names as numbers, that of the weights at least 0. Rows with a missing value in one of them
+/// are left out.
+Numbers read_numbers(const data::Table& table, const std::vector<std::string>& names, const std::string& weight) {
   std::map<std::string, std::vector<double>> values;
   Numbers numbers;
   std::vector<double> row(names.size());
@@ -86,6 +87,9 @@ Numbers read_numbers(const data::Table& table, const std::vector<std::string>& n
       } else if (!number || !std::isfinite(*number)) {
         fail<DataError>("[fit] {}:{}: '{}' in the column {} is not a number", table.file(), table.line(r), shown(cell),
                         shown(names[i]));
+      } else if (names[i] == weight && *number < 0) {
+        fail<DataError>("[fit] {}:{}: the weight {} in the column {}. Wanted: >= 0", table.file(), table.line(r),
+                        shown(cell), shown(weight));
       } else {
         row[i] = *number;
       }
@@ -257,7 +261,7 @@ int run(const FitArguments& arguments, const Context& context) {
     fail<UsageError>("[fit] no name in '{}' is a column. Hint: the columns are {}", model.right().text(),
                      fmt::join(table.names(), ", "));
   }
-  const Numbers numbers = read_numbers(table, read_columns(model, arguments, table.names()));
+  const Numbers numbers = read_numbers(table, read_columns(model, arguments, table.names()), arguments.weight);
   const SignalWatch signals;
   FormulaFitOptions options{starts(arguments.x0, model.parameters()), arguments.weight, arguments.solver};
   options.solver.stop = Stop([&] { return signals.received() != 0; });

@@ -16,6 +16,7 @@
 #include "cli/train.hpp"
 #include "core/counted.hpp"
 #include "core/error.hpp"
+#include "core/hint.hpp"
 #include "distributed/collectives.hpp"
 #include "engine/factors.hpp"
 #include "engine/norms.hpp"
@@ -94,7 +95,10 @@ State resumed_state(const RunFolder& folder, const State& state, const std::stri
   std::vector<std::string> damaged;
   if (auto found = newest_checkpoint(folder.checkpoints(), state, fingerprint, damaged)) return std::move(found->state);
   const std::string name = folder.path().string();
-  if (!damaged.empty()) fail<ModelError>("[resume] no checkpoint of {} is whole: {}", name, fmt::join(damaged, "; "));
+  for (std::string& why : damaged) why.resize(before_hint(why).size());
+  if (!damaged.empty())
+    fail<ModelError>("[resume] no checkpoint of {} is whole: {}. Hint: without --resume a new run begins.", name,
+                     fmt::join(damaged, "; "));
   fail<UsageError>("[resume] {} was stopped before its first checkpoint. Hint: without --resume a new run begins.",
                    name);
 }

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "core/error.hpp"
+#include "core/hint.hpp"
 #include "core/index.hpp"
 #include "core/workers.hpp"
 #include "data/sound.hpp"
@@ -90,9 +91,9 @@ Sound sound_of(const Utterance& utterance) {
   try {
     return read_sound(utterance.sound);
   } catch (const DataError& error) {
-    fail<DataError>("{} ({})", error.what(), utterance.where);
+    fail<DataError>("{}", with_note(error.what(), utterance.where));
   } catch (const UsageError& error) {
-    fail<DataError>("{} ({})", error.what(), utterance.where);
+    fail<DataError>("{}", with_note(error.what(), utterance.where));
   }
 }
 
