@@ -344,6 +344,24 @@ TEST_F(FarTraining, ErrorsAreTheSameAsOnTheHost) {
   }
 }
 
+/// The device evaluates several shards at a time, and its error does not tell in which one it was.
+TEST_F(FarTraining, AnEvaluatedRowIsNamedAsOnTheHost) {
+  Dataset data = two_moons(6000);
+  Trainer here = moons_trainer();
+  here.init(data, 1);
+  Tensor labels = data["target"];
+  labels.set(5123, 2);
+  data.set("target", labels);
+  const std::string wanted = message([&] { (void)here.evaluate(data); });
+  EXPECT_NE(wanted.find("row 5123 of the evaluated rows"), std::string::npos) << wanted;
+  const ChosenDevice chosen(far_);
+  Trainer there = moons_trainer();
+  there.set_state(here.state());
+  EXPECT_EQ(message([&] { (void)there.evaluate(data); }), wanted);
+  EXPECT_EQ(message([&] { (void)there.evaluate(streamed(data)); }), wanted);
+  EXPECT_NO_THROW((void)there.evaluate(data.slice(0, 5000)));  // the device works again
+}
+
 TEST_F(FarTraining, TrainerAndStateReleaseAllMemory) {
   for (const bool throws : {false, true}) {
     const ChosenDevice chosen(far_);
