@@ -16,6 +16,7 @@
 #include "small_gan.hpp"
 #include "temporary_folder.hpp"
 #include "thalweg/thalweg.hpp"
+#include "train/row_losses.hpp"
 
 namespace thalweg {
 namespace {
@@ -360,6 +361,20 @@ TEST_F(FarTraining, AnEvaluatedRowIsNamedAsOnTheHost) {
   EXPECT_EQ(message([&] { (void)there.evaluate(data); }), wanted);
   EXPECT_EQ(message([&] { (void)there.evaluate(streamed(data)); }), wanted);
   EXPECT_NO_THROW((void)there.evaluate(data.slice(0, 5000)));  // the device works again
+}
+
+TEST_F(FarTraining, LossesOfRowsAreComputedOnTheDevice) {
+  const Dataset data = two_moons(700);
+  Trainer trainer = moons_trainer();
+  trainer.init(data, 1);
+  const auto losses = [&] {
+    return row_losses(nn::mlp(2, {.hidden = {32, 32}, .norm = "batch"}), loss::cross_entropy, trainer.state(), data, 1);
+  };
+  const Tensor here = losses();
+  const std::size_t before = far_.kernels();
+  const ChosenDevice chosen(far_);
+  EXPECT_TRUE(identical(losses(), here));
+  EXPECT_GT(far_.kernels(), before);
 }
 
 TEST_F(FarTraining, TrainerAndStateReleaseAllMemory) {
