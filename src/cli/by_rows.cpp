@@ -5,10 +5,12 @@
 #include <algorithm>
 #include <cmath>
 
+#include "cli/opened_run.hpp"
 #include "cli/outcome.hpp"
 #include "core/counted.hpp"
 #include "core/numbers.hpp"
 #include "data/split.hpp"
+#include "insight/attempts.hpp"
 #include "insight/course.hpp"
 #include "insight/paired.hpp"
 #include "store/checkpoint.hpp"
@@ -187,36 +189,50 @@ void heed_constant(Verdict& verdict, const EndedRun& run, const std::function<Ve
   verdict.evidence.push_back(against->evidence(run.constants.constant_name));
 }
 
-/// Compares the kept epoch with the end of the run, on the test rows if there are any.
+/// The best epoch's parameters and the last epoch's, as they are evaluated. Nothing if the run does not keep the best.
+std::optional<std::pair<State, State>> best_and_last(const EndedRun& run) {
+  std::vector<std::string> damaged;
+  const auto end =
+      newest_checkpoint(run.folder.checkpoints(), run.session.trainer.state(), run.config.fingerprint(), damaged);
+  if (!end || !end->best_parameters) return std::nullopt;
+  State best = end->state, last = end->state;
+  best.parameters = *end->best_parameters;
+  last.parameters = evaluated_parameters(end->state, run.config.make_optimizer(run.registry));
+  return std::pair(std::move(best), std::move(last));
+}
+
+/// The last epoch minus the best one. Nothing if the run does not keep the best.
+std::optional<Compared> rise_on(const EndedRun& run, const Measured& rows) {
+  const auto ends = best_and_last(run);
+  if (!ends) return std::nullopt;
+  const auto& [best, last] = *ends;
+  return compared(rows.name, losses_of(run, best, *rows.data), losses_of(run, last, *rows.data), *rows.data);
+}
+
+/// Compares the best epoch with the last one, on the test rows if there are any.
 void heed_rise(Verdict& verdict, const EndedRun& run, const std::function<Verdict(JudgeOptions)>& again) {
   constexpr double few = 30, enough = 200;
   if (verdict.kind != VerdictKind::overfitting || run.session.system || run.measured.empty()) return;
   const Measured& last = run.measured.back();
   if (!all_count(last)) return;
-  std::optional<Compared> rise;
-  const State kept = run.session.trainer.state();
-  std::vector<std::string> damaged;
-  const auto end = run.history.best_restored
-                       ? newest_checkpoint(run.folder.checkpoints(), kept, run.config.fingerprint(), damaged)
-                       : std::nullopt;
-  if (end)
-    rise = compared(last.name, losses_of(run, kept, *last.data), losses_of(run, end->state, *last.data), *last.data);
+  const std::optional<Compared> rise = rise_on(run, last);
   const double rows = rise ? rise->effective : static_cast<double>(last.data->rows());
   const bool is_chance = rise ? !(rise->gain.low > 0) : rows < few;
-  if (!is_chance) return;
-  if (rows < enough) {
+  if (is_chance && rows < enough) {
+    std::string advice = "Hold out more rows, or test on every row (--cv 5).";
+    if (kept_epoch(run.history) > 0) advice += " With restore_best = false the last epoch is kept.";
     not_judged(verdict,
                fmt::format("the validation loss rose, but on {} that may be chance.",
                            counted(last.data->rows(), last.name + " rows")),
-               "Hold out more rows, or test on every row (--cv 5). With restore_best = false the last epoch is kept.");
-  } else {
+               std::move(advice));
+  } else if (is_chance) {
     JudgeOptions risen = run.constants;
     risen.rise_is_chance = true;
     verdict = again(std::move(risen));
   }
   if (!rise) return;
   verdict.evidence.push_back({"rise_of_rows", rise->gain.mean,
-                              fmt::format("On the {} rows the loss of the last epoch minus that of the kept one is {} "
+                              fmt::format("On the {} rows the loss of the last epoch minus that of the best one is {} "
                                           "(95 %: {} to {}).",
                                           last.name, number_text(rise->gain.mean, 3), number_text(rise->gain.low, 3),
                                           number_text(rise->gain.high, 3))});

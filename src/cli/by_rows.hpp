@@ -39,7 +39,8 @@ struct EndedRun {
 /// Corrects the verdict where the rows do not bear it out. `again` judges the run with other options.
 /// - "Learned nothing" needs rows that show it: not a model that is better on most of them, nor too few rows, nor one
 ///   row that has most of the loss. A run that ended well must not be worse than the constant on its test rows.
-/// - "Overfits" needs a validation loss that rose by more than chance between the kept epoch and the last.
+/// - "Overfits" needs a validation loss that rose by more than chance between the best epoch and the last, in pairs of
+/// rows.
 /// - Neither "learned nothing" nor "converged" is the whole truth where a linear fit of the same inputs is far better.
 void check_by_rows(Verdict& verdict, const EndedRun& run, const std::function<Verdict(JudgeOptions)>& again);
 

@@ -38,11 +38,10 @@ void refuse_changed_data(const fs::path& folder, const DataOptions& options, std
 
 /// The parameters with which an unfinished run is evaluated. With several objectives, each of which has its own slots,
 /// they are those of the last step.
-Tensor evaluated(const Checkpoint& checkpoint, const Optimizer& optimizer, std::size_t objectives) {
-  if (checkpoint.best_parameters) return *checkpoint.best_parameters;
-  if (objectives > 1) return checkpoint.state.parameters;
-  Workers alone(1);
-  return evaluation_parameters(make_update(optimizer, *checkpoint.state.layout), checkpoint.state, alone);
+Tensor evaluated(const Checkpoint& checkpoint, const OpenedRun& run) {
+  if (run.is_best) return *checkpoint.best_parameters;
+  if (run.session.objectives().size() > 1) return checkpoint.state.parameters;
+  return evaluated_parameters(checkpoint.state, run.optimizer);
 }
 
 /// The moving average that a system keeps of its parameters: the first of several, empty if there is none.
@@ -73,8 +72,8 @@ void take_state(OpenedRun& run, Parameters parameters, std::vector<std::string>&
   } else if (!checkpoint) {
     fail<UsageError>("[run] {} has no parameters yet. Hint: {}", run.folder.string(), way_on(run.folder));
   } else if (parameters == Parameters::evaluated) {
-    run.state.parameters = evaluated(*checkpoint, run.optimizer, run.session.objectives().size());
-    run.is_best = checkpoint->best_parameters.has_value();
+    run.is_best = run.history.best_restored && checkpoint->best_parameters;
+    run.state.parameters = evaluated(*checkpoint, run);
     run.average = average_of(run.session);
   }
   trainer.set_state(run.state);
@@ -94,6 +93,11 @@ void complete(History& history, const Config& config, bool finished) {
 }
 
 }  // namespace
+
+Tensor evaluated_parameters(const State& state, const Optimizer& optimizer) {
+  Workers alone(1);
+  return evaluation_parameters(make_update(optimizer, *state.layout), state, alone);
+}
 
 EvaluationFunction OpenedRun::function(const Registry& registry) const {
   refuse_system(config, "run");

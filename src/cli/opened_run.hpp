@@ -9,7 +9,7 @@ namespace thalweg::cli {
 /// Which parameters of a stopped run are read. For a finished run they are those of its model.
 enum class Parameters {
   newest,    ///< those of the newest checkpoint
-  evaluated  ///< those used to evaluate it: the best so far, or their moving average, if the run keeps these
+  evaluated  ///< those used to evaluate it: the best so far if the run restores these, or their moving average
 };
 
 struct OpenedRun {
@@ -30,6 +30,9 @@ struct OpenedRun {
   /// The rate of the last recorded step; that of the configuration if none was recorded.
   [[nodiscard]] double last_lr() const;
 };
+
+/// The parameters that the optimizer of a single objective evaluates with, in the middle of a run.
+[[nodiscard]] Tensor evaluated_parameters(const State& state, const Optimizer& optimizer);
 
 /// With `threads` threads; 0: as the run was configured. Throws UsageError if it is not a run folder or if the run has
 /// no parameters yet, DataError if the data has changed.

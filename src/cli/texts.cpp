@@ -410,6 +410,13 @@ bool learn_stream(TextRun& run, const TrainArguments& arguments, const SignalWat
   }
 }
 
+/// Saves what was learned before the row or the step that ends a stream by an error.
+void save_learned(const TextRun& run, std::int64_t rows, std::string_view to_go_on) {
+  if (rows == 0) return;
+  run.model.save(run.folder.model(), run.fingerprint);
+  say("{} are learned, and the model is saved{}\n", counted(rows, "rows"), to_go_on);
+}
+
 int train_online(TextRun& run, const TrainArguments& arguments, const Context& context) {
   const SignalWatch signals;
   RowTable& table = run.model.linear().table();
@@ -418,11 +425,12 @@ int train_online(TextRun& run, const TrainArguments& arguments, const Context& c
   bool stopped = false;
   try {
     stopped = learn_stream(run, arguments, signals, times, context);
-  } catch (const DataError&) {  // what was learned before the wrong row is kept
-    if (table.steps() == 0) throw;
-    run.model.save(run.folder.model(), run.fingerprint);
-    say("{} are learned, and the model is saved; to go on: thalweg train {} --online --resume\n",
-        counted(table.steps(), "rows"), shell_quoted(run.folder.path().string()));
+  } catch (const DataError&) {
+    const std::string folder = shell_quoted(run.folder.path().string());
+    save_learned(run, table.steps(), fmt::format("; to go on: thalweg train {} --online --resume", folder));
+    throw;
+  } catch (const NumericError&) {  // which changed nothing; the same rows with the same lr would end in the same way
+    save_learned(run, table.steps(), "");
     throw;
   }
   const double seconds = seconds_since(begin);

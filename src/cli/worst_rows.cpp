@@ -58,7 +58,6 @@ std::vector<std::byte> picture_of(const Dataset& data, std::int64_t row) {
 std::vector<WorstRow> worst_rows(const Session& session, const MeasuredRows& rows, const Config& config,
                                  const Registry& registry) {
   constexpr std::size_t most = 10;
-  constexpr std::int64_t most_images = 20'000;  // beyond, another pass over all of them would take too long
   const data::Preprocessing& preprocessing = session.recipe.preprocessing;
   const bool images = preprocessing.tensor() != nullptr;
   if (!images && !preprocessing.table()) return {};
@@ -66,9 +65,7 @@ std::vector<WorstRow> worst_rows(const Session& session, const MeasuredRows& row
   const Tensor &predictions = rows.predictions, &truth = rows.data["target"];
   const std::int64_t count = rows.data.rows();
   const bool placed = std::ssize(places) == count;  // images need no places: they are numbered as they are stored
-  if ((!placed && !images) || (images && count > most_images) || truth.size() != count ||
-      predictions.shape()[0] != count)
-    return {};
+  if ((!placed && !images) || truth.size() != count || predictions.shape()[0] != count) return {};
   const bool numbers = preprocessing.task() == data::Task::regression;
   if (numbers && (predictions.size() != count || std::ssize(targets) != count)) return {};
   const std::vector<std::string> classes = numbers ? std::vector<std::string>{} : class_names(session.recipe);

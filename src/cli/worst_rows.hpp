@@ -18,7 +18,7 @@ struct MeasuredRows {
 };
 
 /// The ten with the highest losses, the highest first; images with their pictures. Rows of weight 0 are left out. None
-/// if a row does not have a single number or class, and for more than 20,000 images.
+/// if a row does not have a single number or class.
 [[nodiscard]] std::vector<WorstRow> worst_rows(const Session& session, const MeasuredRows& rows, const Config& config,
                                                const Registry& registry);
 

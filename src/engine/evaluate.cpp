@@ -189,8 +189,15 @@ void Evaluator::add(LossSum& total, const State& state, const Part& part, std::i
     }
   };
   if (far_) {  // one after another, as the device runs them
-    for (std::int64_t i = 0; i < shards; ++i) run(i);
-    far_->wait(asked.last);
+    try {
+      for (std::int64_t i = 0; i < shards; ++i) run(i);
+      far_->wait(asked.last);
+    } catch (const IndexError&) {  // the device does not know in which shard it was: this CPU names the row
+      LossSum unused = total;
+      BlockPool here;
+      Evaluator(function_).add(unused, state, part, size, here, workers);
+      throw;
+    }
   } else {
     workers.run(shards, run);
   }

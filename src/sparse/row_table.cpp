@@ -1,6 +1,7 @@
 #include "sparse/row_table.hpp"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
 #include <map>
@@ -172,6 +173,7 @@ RowTable::Plan& RowTable::plan_for(std::int64_t rows) {
   plan.values.resize(size);
   plan.gradient.resize(size);
   for (const UpdateSlot& slot : plan.update.slots) plan.slots.emplace_back(slot.size == 1 ? 0 : size);
+  plan.singles.resize(plan.slots.size());
   plan.scalars.resize(plan.update.scalars.size());
   return plans_.emplace(capacity, std::move(plan)).first->second;
 }
@@ -210,6 +212,20 @@ void gather_rows(std::span<const float> table, std::span<const std::int32_t> row
   std::copy_n(table.data() + table.size() - tail, tail, into.data() + into.size() - tail);
 }
 
+/// Adding 1 to the exponent of a number that is not finite carries into the sign. In lanes without a branch, which
+/// become vectors, this takes a small part of the time of a step.
+bool are_finite(std::span<const float> numbers) {
+  std::array<std::uint32_t, 8> carried{};
+  const auto add = [&](std::size_t lane, float x) {
+    carried[lane] |= (std::bit_cast<std::uint32_t>(x) & 0x7fffffffU) + 0x00800000U;
+  };
+  for (; numbers.size() >= carried.size(); numbers = numbers.subspan(carried.size())) {
+    for (std::size_t lane = 0; lane < carried.size(); ++lane) add(lane, numbers[lane]);
+  }
+  for (const float x : numbers) add(0, x);
+  return std::ranges::none_of(carried, [](std::uint32_t lane) { return (lane & 0x80000000U) != 0; });
+}
+
 void scatter_rows(std::span<const float> from, std::span<const std::int32_t> rows, std::size_t width, std::size_t tail,
                   std::span<float> table) {
   for (std::size_t i = 0; i < rows.size(); ++i)
@@ -246,12 +262,33 @@ double RowTable::step(double weight, double lr, std::optional<double> momentum) 
                                    reinterpret_cast<std::byte*>(plan.gradient.data()),
                                    reinterpret_cast<std::byte*>(plan.scalars.data())};
   for (std::size_t s = 0; s < plan.slots.size(); ++s) {
-    bases.push_back(plan.slots[s].empty() ? slots_[s].second.mutable_raw()
-                                          : reinterpret_cast<std::byte*>(plan.slots[s].data()));
+    const bool single = plan.slots[s].empty();
+    if (single) plan.singles[s] = slots_[s].second.at(0);
+    bases.push_back(single ? slots_[s].second.mutable_raw() : reinterpret_cast<std::byte*>(plan.slots[s].data()));
   }
   plan.update.program->run(bases, plan.arena.data(), *alone_, plan.calls);
+  if (!is_finite(plan, lr)) {
+    for (std::size_t s = 0; s < plan.slots.size(); ++s) {
+      if (plan.slots[s].empty()) slots_[s].second.set(0, plan.singles[s]);
+    }
+    fail<NumericError>("[sparse] step {}: a parameter would not be finite after it. Hint: a smaller lr, or clip_norm.",
+                       steps_ + 1);
+  }
   scatter(plan, lr);
   return norm;
+}
+
+bool RowTable::is_finite(const Plan& plan, double lr) const {
+  if (resting_.decay != 0 && !(lr * resting_.decay < 1)) return false;  // its logarithm is summed
+  const std::size_t rows = touched_rows_.size() * static_cast<std::size_t>(width_),
+                    tail = static_cast<std::size_t>(tail_ * width_);
+  const auto touched_are = [&](std::span<const float> numbers) {  // places that no row has are never read
+    return are_finite(numbers.first(rows)) && are_finite(numbers.last(tail));
+  };
+  for (std::size_t s = 0; s < plan.slots.size(); ++s) {
+    if (plan.slots[s].empty() ? !std::isfinite(slots_[s].second.at(0)) : !touched_are(plan.slots[s])) return false;
+  }
+  return touched_are(plan.values);
 }
 
 void RowTable::scatter(const Plan& plan, double lr) {

@@ -40,7 +40,8 @@ class RowTable {
   /// The given rows (each may occur once) with their present values and a gradient of 0. Valid until the next call.
   [[nodiscard]] Touched touch(std::span<const std::int32_t> rows);
   /// Updates the rows of the last call with the gradient that was written, a sum that `weight` makes a mean. Returns
-  /// the norm of the mean. Throws NumericError where the norm is not finite; then nothing has changed.
+  /// the norm of the mean. Throws NumericError where the norm is not finite, or where a number of the table would not
+  /// be; then nothing has changed. So a table is finite at all times, and its state can be restored.
   double step(double weight, double lr, std::optional<double> momentum = {});
 
   [[nodiscard]] std::int64_t steps() const { return steps_; }
@@ -63,12 +64,15 @@ class RowTable {
     Block arena;
     std::vector<float> values, gradient;
     std::vector<std::vector<float>> slots;  // empty for a slot that is a single number
+    std::vector<double> singles;            // such numbers before the step; 0 for other slots
     std::vector<double> scalars;
     Program::Calls calls = {};
   };
   Plan& plan_for(std::int64_t rows);
   [[nodiscard]] double missed_decay(std::int32_t row) const;
   void gather(Plan& plan);
+  /// Whether what a step has computed is finite.
+  [[nodiscard]] bool is_finite(const Plan& plan, double lr) const;
   void scatter(const Plan& plan, double lr);
 
   Optimizer optimizer_;

@@ -36,7 +36,7 @@ struct RunPosition {
 
 struct Checkpoint {
   State state;
-  std::optional<Tensor> best_parameters;
+  std::optional<Tensor> best_parameters;  ///< of the best epoch so far, where there is early stopping
   RunPosition position;
   std::string fingerprint;
   std::optional<Collection> collection = {};  ///< the current collection, if the run makes its own rows

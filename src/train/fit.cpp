@@ -400,7 +400,9 @@ class Fit {
       position_.best_value = value;
       position_.best_epoch = report.epoch;
       position_.best_step = state_.step;
-      if (rule.restore_best) best_parameters_ = objectives_.evaluation_state(state_).parameters;
+      // a checkpoint has them also where they are not restored: the verdict compares the last epoch with them
+      if (rule.restore_best || !options_.checkpoints.empty())
+        best_parameters_ = objectives_.evaluation_state(state_).parameters;
       report.best = true;
     } else if (waited_long_enough()) {
       end_by(StopReason::stopped_early);
@@ -438,12 +440,13 @@ class Fit {
       state_ = objectives_.whole(*options_.ranks, state_, true);
       objectives_.end_sharing();
     }
+    const bool restores = best_parameters_ && (!options_.early_stopping || options_.early_stopping->restore_best);
     if (ended) {
-      stepped_ = best_parameters_ ? Tensor() : state_.parameters;
-      state_.parameters = best_parameters_ ? *best_parameters_ : objectives_.evaluation_state(state_).parameters;
+      stepped_ = restores ? Tensor() : state_.parameters;
+      state_.parameters = restores ? *best_parameters_ : objectives_.evaluation_state(state_).parameters;
     }
     history_.best_epoch = position_.best_epoch;
-    history_.best_restored = ended && best_parameters_;
+    history_.best_restored = ended && restores;
     history_.seconds = seconds();
   }
 

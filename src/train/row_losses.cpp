@@ -1,15 +1,18 @@
 #include "train/row_losses.hpp"
 
+#include "device/device.hpp"
 #include "engine/evaluate.hpp"
 
 namespace thalweg {
 
 Tensor row_losses(const ModelFunction& model, const LossFunction& loss, const State& state, const Dataset& data,
                   int threads) {
-  Evaluator evaluator([&](const Scope& s, const Batch& b) {
+  Device* const far = chosen_device().far();
+  const auto of_rows = [&](const Scope& s, const Batch& b) {
     return Evaluated{.loss = {}, .prediction = loss.samples(model(s, b["input"]), b["target"])};
-  });
-  BlockPool pool;
+  };
+  Evaluator evaluator(of_rows, far);
+  BlockPool pool(far);
   Workers workers(threads);
   Tensor values;
   (void)evaluator(state, data, values, pool, workers);

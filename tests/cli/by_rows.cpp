@@ -1,7 +1,10 @@
 // Verdicts and figures hold row by row: chance in few rows, one wrong cell, weights and correlated columns do not turn
 // them into false claims.
 
+#include <algorithm>
 #include <cmath>
+#include <sstream>
+#include <vector>
 
 #include "command.hpp"
 
@@ -38,6 +41,10 @@ class ByRows : public CommandTest {
     }
     write(name, text);
   }
+  /// Options that keep the run going to its end, and restore its best epoch there or not.
+  [[nodiscard]] static std::string stopping(const std::string& restores) {
+    return " --set 'train.early_stopping={patience=\"100%\",restore_best=" + restores + "}'";
+  }
   [[nodiscard]] double rmse(const std::string& arguments) const { return run(arguments + " --json").json().at("rmse"); }
 };
 
@@ -57,6 +64,52 @@ TEST_F(ByRows, ALineDoesNotOverfit) {
     const std::string out =
         run("train t.csv --target y --model linear --optimizer adam --lr 0.1 --epochs 30 -q --out runs/t").out;
     EXPECT_FALSE(has(out, "Overfits")) << seed << out;
+  }
+}
+
+/// Forty-two validation rows rise by chance, whichever epoch the run ends with.
+TEST_F(ByRows, ARiseIsJudgedByRowsWhicheverEpochIsRestored) {
+  write_line("t.csv", 70, 10, 1, 1);
+  for (const std::string restores : {"true", "false"}) {
+    const Ran ran =
+        run("train t.csv --target y --model linear --optimizer adam --lr 0.1 --epochs 30 --validation 0.6 "
+            "-q --out " +
+            restores + stopping(restores));
+    for (const std::string& out : {ran.out, run("report " + restores).out}) {
+      EXPECT_TRUE(has(out, "Not judged: the validation loss rose, but on 42 validation rows that may be chance"))
+          << restores << out;
+      EXPECT_EQ(has(out, "With restore_best = false"), restores == "true") << out;
+    }
+  }
+}
+
+/// A method that evaluates other parameters than those of its last step is judged by these.
+TEST_F(ByRows, ARiseIsThatOfTheParametersThatAreEvaluated) {
+  Normal normal(1);
+  std::string text = "a,b,k\n";
+  for (int i = 0; i < 400; ++i) {
+    const double a = normal();
+    text +=
+        std::to_string(a) + "," + std::to_string(normal()) + ((a > 0) == (normal.uniform() < 0.7) ? ",u\n" : ",v\n");
+  }
+  write("t.csv", text);
+  for (const std::string optimizer : {"adam", "schedule_free_adamw"}) {
+    for (const std::string restores : {"true", "false"}) {
+      const std::string folder = optimizer + "_" + restores;
+      const Ran ran = run("train t.csv --target k --epochs 60 --lr 0.03 --validation 0.5 -q --json --optimizer " +
+                          optimizer + " --out " + folder + stopping(restores));
+      ASSERT_EQ(ran.code, 0) << ran.err;
+      const nlohmann::json verdict = ran.json().at("verdict");
+      EXPECT_EQ(verdict.at("kind"), "overfitting") << ran.out;
+      std::vector<double> losses;
+      std::istringstream lines(read_text(path(folder + "/metrics.jsonl")));
+      for (std::string line; std::getline(lines, line);) {
+        const auto entry = nlohmann::json::parse(line);
+        if (entry.contains("metrics")) losses.push_back(entry["metrics"]["validation.loss"]);
+      }
+      const double rise = losses.back() - *std::ranges::min_element(losses);
+      EXPECT_NEAR(verdict.at("evidence").at("rise_of_rows"), rise, 1e-5 * rise) << folder;
+    }
   }
 }
 

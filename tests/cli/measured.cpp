@@ -354,6 +354,38 @@ TEST_F(MeasuredRows, LabelsThatNoImageHasAreReported) {
   EXPECT_FALSE(has(ran.out, "nearest neighbour")) << ran.out;  // that baseline would count ignored labels
 }
 
+TEST_F(MeasuredRows, TheWorstOfManyImagesAreShown) {
+  const auto write_images = [&](const std::string& name, int count, int wrong) {
+    const auto size = [&] {
+      std::string bytes;
+      for (const int shift : {24, 16, 8, 0}) bytes += static_cast<char>(count >> shift & 255);
+      return bytes;
+    };
+    std::string images = std::string("\0\0\10\3", 4) + size() + std::string("\0\0\0\2\0\0\0\2", 8);
+    std::string labels = std::string("\0\0\10\1", 4) + size();
+    for (int i = 1; i <= count; ++i) {
+      const bool bright = i % 2 == 0;
+      images += std::string(4, static_cast<char>(i % 100 + (bright ? 150 : 0)));
+      labels += static_cast<char>(bright != (i == wrong) ? 1 : 0);
+    }
+    write(name + "-images", images);
+    write(name + "-labels", labels);
+  };
+  write_images("train", 100, 0);
+  write_images("test", 20'010, 20'007);
+  write("t.toml",
+        "[data]\nformat = \"idx\"\ntrain = { images = \"train-images\", labels = \"train-labels\" }\n"
+        "test = { images = \"test-images\", labels = \"test-labels\" }\n[model]\nkind = \"linear\"\n"
+        "[optimizer]\nkind = \"adam\"\nlr = 0.1\n[train]\nepochs = 10\n");
+  const Ran ran = run("train t.toml -q --out r");
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  std::string page = read_text(path("r/report.html"));
+  ASSERT_TRUE(has(page, "Worst rows"));
+  page = page.substr(page.find("Worst rows"));
+  EXPECT_TRUE(page.substr(page.find("<tr><td>")).starts_with("<tr><td><img class=\"row\" alt=\"image 20007\""))
+      << page.substr(page.find("<tr><td>"), 200);
+}
+
 TEST_F(MeasuredRows, ACommandWithNamesThatLookLikeOptionsCanBePasted) {
   std::string text = "-a,$b,\"the \"\"y\"\"\"\n";
   for (int i = 0; i < 40; ++i)

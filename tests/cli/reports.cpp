@@ -51,6 +51,17 @@ TEST_F(Reports, AStoppedRunIsMeasuredAtItsLastCheckpoint) {
   ASSERT_EQ(run("train runs/t --resume --quiet").code, 0) << "it can still be resumed";
 }
 
+TEST_F(Reports, AStoppedRunThatDoesNotRestoreItsBestIsMeasuredAsItIs) {
+  write_table("t.csv");
+  const std::string train =
+      "train t.csv --target y --epochs 20 --quiet --set 'train.early_stopping={patience=\"100%\",";
+  ASSERT_EQ(run(train + "restore_best=false}' --stop-after 30").code, 0);
+  const Ran ran = run("evaluate runs/t");
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  EXPECT_TRUE(has(ran.out, "is at step 30 of 80")) << ran.out;
+  EXPECT_FALSE(has(ran.out, "best parameters")) << ran.out;
+}
+
 TEST_F(Reports, AReportIsWrittenAgainWithTheSameNumbers) {
   write_table("t.csv");
   const auto trained = run("train t.csv --target y --epochs 4 --quiet --json").json();

@@ -58,7 +58,7 @@ TEST_F(Texts, ARunLeavesItsMetricsAndAReportThatCanBeWrittenAgain) {
 
 TEST_F(Texts, ARunThatEndsInAFailureLeavesItsReport) {
   write_mails();
-  const Ran ran = run("train mails.toml --out r -q --set optimizer.lr=1e39");
+  const Ran ran = run("train mails.toml --out r -q --set loss.kind=squared_hinge --set optimizer.kind=sgd --lr 30");
   EXPECT_EQ(ran.code, 5) << ran.err;
   EXPECT_NE(ran.out.find("verdict"), std::string::npos) << ran.out;
   EXPECT_TRUE(std::filesystem::exists(path("r/report.html")));
@@ -168,6 +168,22 @@ TEST_F(Texts, AWrongRowEndsAStreamAndWhatWasLearnedIsSaved) {
   const Ran more = run("train r --online --resume --json -q < mails.csv");
   ASSERT_EQ(more.code, 0) << more.err;
   EXPECT_NE(more.out.find("\"rows\":400"), std::string::npos) << more.out;
+}
+
+TEST_F(Texts, AStepThatIsNotFiniteEndsAStreamAndWhatWasLearnedIsSaved) {
+  write_mails();
+  const std::string train =
+      "train stream.toml --online -q --set loss.kind=squared_hinge --set optimizer.kind=sgd --lr 3 --out ";
+  const Ran ended = run(train + "r < mails.csv");
+  EXPECT_EQ(ended.code, 5) << ended.err;
+  const auto step = ended.err.find("step ");
+  ASSERT_NE(step, std::string::npos) << ended.err;
+  const int learned = std::stoi(ended.err.substr(step + 5)) - 1;
+  EXPECT_NE(ended.err.find(std::to_string(learned) + " rows are learned, and the model is saved\n"), std::string::npos)
+      << ended.err;
+  ASSERT_EQ(run(train + "s --stop-after " + std::to_string(learned) + " < mails.csv").code, 0);
+  EXPECT_TRUE(model("r") == model("s"));
+  EXPECT_EQ(run("evaluate r --json").code, 0);
 }
 
 TEST_F(Texts, AWrongTestPartIsFoundBeforeTheTraining) {

@@ -103,5 +103,27 @@ TEST(RowTable, AGradientThatIsNotFiniteChangesNothing) {
   for (std::size_t i = 0; i < before.size(); ++i) EXPECT_TRUE(identical(before[i].second, after[i].second));
 }
 
+/// The gradient is finite, but not the parameter, the squares that Adagrad adds up, or the product of all decays.
+TEST(RowTable, AStepThatWouldEndBeyondAllNumbersChangesNothing) {
+  struct Case {
+    Optimizer optimizer;
+    float gradient;
+    double lr;
+  };
+  for (const auto& [optimizer, gradient, lr] :
+       {Case{optim::sgd({.lr = 0.1}), 1e30F, 1e10}, Case{optim::adagrad({.lr = 0.1}), 1e30F, 0.1},
+        Case{optim::nadam({.lr = 0.1}), 1, 1e39}, Case{optim::adamw({.lr = 0.1, .weight_decay = 0.5}), 1, 3}}) {
+    RowTable table = sparse_after(optimizer, 5);
+    const auto before = table.state();
+    table.touch(rows_of(6)).gradient[0] = gradient;
+    EXPECT_THROW((void)table.step(1, lr), NumericError) << optimizer.name;
+    const auto after = table.state();
+    for (std::size_t i = 0; i < before.size(); ++i)
+      EXPECT_TRUE(identical(before[i].second, after[i].second)) << optimizer.name << before[i].first;
+    take(table, 6, optimizer.lr);  // it goes on
+    EXPECT_EQ(table.steps(), 6);
+  }
+}
+
 }  // namespace
 }  // namespace thalweg

@@ -16,6 +16,7 @@
 #include "small_gan.hpp"
 #include "temporary_folder.hpp"
 #include "thalweg/thalweg.hpp"
+#include "train/row_losses.hpp"
 
 namespace thalweg {
 namespace {
@@ -342,6 +343,38 @@ TEST_F(FarTraining, ErrorsAreTheSameAsOnTheHost) {
     EXPECT_EQ(message(f), wanted);
     EXPECT_NE(wanted, "nothing was thrown");
   }
+}
+
+/// The device evaluates several shards at a time, and its error does not tell in which one it was.
+TEST_F(FarTraining, AnEvaluatedRowIsNamedAsOnTheHost) {
+  Dataset data = two_moons(6000);
+  Trainer here = moons_trainer();
+  here.init(data, 1);
+  Tensor labels = data["target"];
+  labels.set(5123, 2);
+  data.set("target", labels);
+  const std::string wanted = message([&] { (void)here.evaluate(data); });
+  EXPECT_NE(wanted.find("row 5123 of the evaluated rows"), std::string::npos) << wanted;
+  const ChosenDevice chosen(far_);
+  Trainer there = moons_trainer();
+  there.set_state(here.state());
+  EXPECT_EQ(message([&] { (void)there.evaluate(data); }), wanted);
+  EXPECT_EQ(message([&] { (void)there.evaluate(streamed(data)); }), wanted);
+  EXPECT_NO_THROW((void)there.evaluate(data.slice(0, 5000)));  // the device works again
+}
+
+TEST_F(FarTraining, LossesOfRowsAreComputedOnTheDevice) {
+  const Dataset data = two_moons(700);
+  Trainer trainer = moons_trainer();
+  trainer.init(data, 1);
+  const auto losses = [&] {
+    return row_losses(nn::mlp(2, {.hidden = {32, 32}, .norm = "batch"}), loss::cross_entropy, trainer.state(), data, 1);
+  };
+  const Tensor here = losses();
+  const std::size_t before = far_.kernels();
+  const ChosenDevice chosen(far_);
+  EXPECT_TRUE(identical(losses(), here));
+  EXPECT_GT(far_.kernels(), before);
 }
 
 TEST_F(FarTraining, TrainerAndStateReleaseAllMemory) {

@@ -7,7 +7,6 @@
 #include <cstring>
 #include <limits>
 
-#include "device/device.hpp"
 #include "temporary_folder.hpp"
 #include "thalweg/error.hpp"
 #include "thalweg/find_lr.hpp"
@@ -300,15 +299,13 @@ TEST_F(Refusals, AWrongRowIsNumberedInTheDataThatWasGiven) {
     }
     return std::string("nothing was refused");
   };
-  const bool is_far = chosen_device().far() != nullptr;
   int trained_on = 0;
   for (const bool label : {true, false}) {
     for (std::uint64_t seed = 1; seed < 8; ++seed) {
       const std::string text =
           said({.epochs = 1, .batch_size = 8, .shuffle = seed % 2 == 1, .seed = seed, .validation = 0.3}, label);
       const bool is_named = text.find("row 23 of the data") != std::string::npos;  // in training
-      // a device that evaluates several shards at a time does not know the row
-      const char* const place = !label ? "of the validation rows" : is_far ? "at place" : "evaluated rows";
+      const char* const place = label ? "of the evaluated rows" : "of the validation rows";
       EXPECT_TRUE(is_named || text.find(place) != std::string::npos) << seed << ": " << text;
       trained_on += is_named;
     }

@@ -9,6 +9,7 @@
 
 #include "data/split.hpp"
 #include "moons.hpp"
+#include "temporary_folder.hpp"
 
 namespace thalweg {
 namespace {
@@ -252,6 +253,18 @@ TEST(Trainer, TheBestIsNotRestoredIfThatIsSwitchedOff) {
             std::ranges::find(last, "validation.loss", &Metrics::value_type::first)->second);
   EXPECT_GT(history.best_epoch, 0);
   EXPECT_FALSE(history.best_restored);
+
+  // nor by a resumed run, whose checkpoint has the best parameters
+  const testing::TemporaryFolder folder;
+  FitOptions part = options;
+  part.checkpoints = folder / "checkpoints";
+  for (const bool resumes : {false, true}) {
+    part.resume = resumes;
+    part.stop_after = resumes ? 0 : history.steps.back().step - 1;
+    Trainer again = moons_trainer();
+    EXPECT_FALSE(again.fit(data, part).best_restored);
+    EXPECT_EQ(identical(again.state().parameters, trainer.state().parameters), resumes);
+  }
 }
 
 TEST(Trainer, ARunThatTookAllItsStepsWasNotStoppedEarly) {

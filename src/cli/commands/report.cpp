@@ -30,8 +30,8 @@ constexpr const char* examples = R"(Examples:
   thalweg report runs/houses        measures and judges the run again, and writes its report.html
 
 The data is read again and must be unchanged. A stopped run is measured with the parameters of its best epoch so far, if
-it keeps these, otherwise with those of its newest checkpoint. The verdict uses the steps in metrics.jsonl, which for a
-long run are only some of its steps.)";
+it restores these, otherwise with those of its newest checkpoint. The verdict uses the steps in metrics.jsonl, which for
+a long run are only some of its steps.)";
 
 void set_up(CLI::App& command, Context& context) {
   auto path = std::make_shared<std::string>();
