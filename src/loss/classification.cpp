@@ -59,6 +59,7 @@ SampleLosses labelled(const CrossEntropyOptions& o, Var logits, Var labels) {
   if (!o.ignored_labels.empty()) {
     std::tie(labels, counts) = without_ignored(labels, o.ignored_labels, logits.dtype());
     weights = counts;
+    logits = where(expand_dims(counts, -1), logits, 0);  // an infinite one, of a masked class, would make 0 times it NaN
   }
   const auto times = [](Var factor, Var x) { return factor.defined() ? factor * x : x; };
   const Var surprise = -log_softmax(logits);
@@ -70,6 +71,14 @@ SampleLosses labelled(const CrossEntropyOptions& o, Var logits, Var labels) {
   }
   const Var each = times(weights, (1 - o.label_smoothing) * pick(surprise, labels));
   return {o.label_smoothing == 0 ? each : each + times(counts, o.label_smoothing * spread), weights};
+}
+
+/// Refuses what can only be labels of another dtype: one number for each row of logits.
+void expect_not_labels(Var logits, Var target) {
+  const std::int64_t classes = logits.rank() == 0 ? 1 : logits.dim(-1);
+  if (classes == 1 || target.size() * classes != logits.size()) return;
+  fail<UsageError>("[cross_entropy] targets {} {} for logits {}. Hint: labels are i32, labels.to(tw::i32).",
+                   target.dtype(), target.shape(), logits.shape());
 }
 
 SampleLosses with_probabilities(const CrossEntropyOptions& o, Var logits, Var target) {
@@ -104,7 +113,9 @@ Var shortfall(std::string_view name, double margin, Var score, Var target) {
 LossFunction make_cross_entropy(CrossEntropyOptions o) {
   LossFunction::Traits traits{.task = Task::multiclass, .ignored_labels = o.ignored_labels};
   return {"cross_entropy", checked_values("cross_entropy", o), std::move(traits), [o](Var logits, Var target) {
-            return target.dtype() == i32 ? labelled(o, logits, target) : with_probabilities(o, logits, target);
+            if (target.dtype() == i32) return labelled(o, logits, target);
+            expect_not_labels(logits, target);
+            return with_probabilities(o, logits, target);
           }};
 }
 

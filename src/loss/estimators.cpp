@@ -4,6 +4,7 @@
 
 #include "core/error.hpp"
 #include "graph/tracing.hpp"
+#include "graph/users_line.hpp"
 #include "thalweg/ops.hpp"
 
 namespace thalweg {
@@ -30,6 +31,7 @@ Var gumbel_softmax(const Arg& logits, const Arg& uniform, double temperature) {
   if (!(temperature > 0)) {
     fail<UsageError>("[gumbel_softmax] temperature = {}. Wanted: > 0.{}", temperature, at(logits.source()));
   }
+  const UsersLine line(logits.source());
   return softmax((logits + gumbel_noise(uniform)) / temperature);
 }
 
@@ -39,6 +41,7 @@ Var gumbel_choice(const Arg& logits, const Arg& uniform, double temperature) {
 }
 
 Var score_function(const Arg& log_probability, const Arg& reward, const Arg& baseline) {
+  const UsersLine line(log_probability.source());
   return stop_gradient(reward - baseline) * log_probability;
 }
 

@@ -209,6 +209,8 @@ Var mean(const Arg& x, const Axes& axes, Keep keep) {
 }
 
 Var variance(const Arg& x, const Axes& axes, Keep keep) {
+  static_cast<void>(reduced_axes(var_of(x).shape(), axes, x.source(), "variance"));  // a wrong axis is named as of it
+  const UsersLine line(x.source());
   const Var centre = mean(x, axes, Keep::yes);
   return mean(square(x - centre), axes, keep);
 }
@@ -216,6 +218,7 @@ Var variance(const Arg& x, const Axes& axes, Keep keep) {
 Var norm(const Arg& x, const Axes& axes, Keep keep) {
   if (!is_float(var_of(x).dtype()))
     fail<UsageError>("[norm] {} given. Hint: tw::cast(x, tw::f32).{}", var_of(x).dtype(), at(x.source()));
+  static_cast<void>(reduced_axes(var_of(x).shape(), axes, x.source(), "norm"));
   const UsersLine line(x.source());
   if (var_of(x).size() == 0) return sum(x, axes, keep);
   // Divided by a power of 2 near the largest, which does not round: no square overflows, and not all squares vanish.

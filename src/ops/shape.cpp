@@ -420,8 +420,10 @@ Var reshape(const Arg& x, std::initializer_list<std::int64_t> sizes) {
 
 Var flatten(const Arg& x, int from_axis) {
   const Shape& from = var_of(x).shape();
-  if (from_axis < 0 || from_axis > from.rank())
-    fail<UsageError>("[flatten] from axis {} of {}. Wanted: 0 to {}.{}", from_axis, from, from.rank(), at(x.source()));
+  if (from_axis < -from.rank() || from_axis > from.rank())
+    fail<UsageError>("[flatten] from axis {} of {}, which has {} axes.{}", from_axis, from, from.rank(),
+                     at(x.source()));
+  if (from_axis < 0) from_axis += from.rank();
   Shape to;
   std::int64_t rest = 1;
   for (int axis = 0; axis < from.rank(); ++axis) {
@@ -502,7 +504,9 @@ Var slice(const Arg& x, std::int64_t begin, std::int64_t end, int axis, std::int
   return apply("slice", {x}, with_ints({a, first, last, step}));
 }
 
-Var slice(const Arg& x, std::int64_t begin) { return slice(x, begin, var_of(x).dim(0)); }
+Var slice(const Arg& x, std::int64_t begin) {
+  return slice(x, begin, var_of(x).shape()[axis_of("slice", var_of(x).shape(), 0, x.source())]);
+}
 
 Var concat(const std::vector<Var>& parts, int axis, Source source) {
   if (parts.empty()) fail<UsageError>("[concat] no parts given{}", at(source));

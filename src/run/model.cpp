@@ -243,6 +243,9 @@ Prediction Model::predict_row(std::span<const float> row) const {
     return prediction_of(predict_encoded(encoded), *parts_);
   }
   const Signature input = parts_->recipe.input();
+  if (std::ssize(row) != input.shape.size())
+    fail<UsageError>("[model] the row has {} numbers. Wanted: {}, as many as the shape {} holds", row.size(),
+                     input.shape.size(), input.shape);
   const Tensor image = Tensor::from(row, input.shape).to(input.dtype);
   Shape batch{1};
   for (const std::int64_t size : input.shape) batch.push_back(size);
@@ -254,7 +257,8 @@ Tensor Model::predict(const Tensor& rows) const {
   const data::TablePreprocessing& table = *parts_->recipe.preprocessing.table();
   const auto features = static_cast<std::int64_t>(parts_->input_names.size());
   if (rows.shape().rank() != 2 || rows.shape()[1] != features) {
-    fail<UsageError>("[model] the rows are {}. Wanted: (rows, {})", rows.shape(), features);
+    fail<UsageError>("[model] the rows are {}. Wanted: (rows, {}), a number for each column the model reads",
+                     rows.shape(), features);
   }
   const Tensor numbers = rows.to(f32);
   Tensor input({rows.shape()[0], table.width()});

@@ -6,6 +6,7 @@
 
 #include "evaluate.hpp"
 #include "thalweg/error.hpp"
+#include "thalweg/estimators.hpp"
 #include "thalweg/loss.hpp"
 #include "thalweg/ops.hpp"
 
@@ -50,6 +51,11 @@ TEST_F(Mistakes, ShapesThatDoNotFit) {
   expect([&] { min(slice(a_, 0, 0)); }, __LINE__, {"[min]", "(0, 3)"});
   expect([&] { slice(a_, 1, 4); }, __LINE__, {"[slice]", "(2, 3)"});
   expect([&] { slice(a_, 0, 2, 3); }, __LINE__, {"[slice]", "axis 3"});
+  expect([&] { slice(scalar_, 0); }, __LINE__, {"[slice]", "axis 0 of ()"});
+  expect([&] { variance(a_, 2); }, __LINE__, {"[variance]", "axis 2"});
+  expect([&] { norm(a_, 2); }, __LINE__, {"[norm]", "axis 2"});
+  expect([&] { flatten(a_, -3); }, __LINE__, {"[flatten]", "-3 of (2, 3)"});
+  expect([&] { score_function(a_, b_); }, __LINE__, {"(2, 3)", "(4, 3)"});
   expect([&] { squeeze(a_, 0); }, __LINE__, {"[squeeze]"});
   expect([&] { squeeze(a_, 4); }, __LINE__, {"[squeeze]", "axis 4"});
   expect([&] { transpose(a_, {0, 0}); }, __LINE__, {"[transpose]"});

@@ -320,6 +320,24 @@ TEST(Losses, OptionsInCppAreCheckedLikeThoseOfAConfiguration) {
   EXPECT_THROW((void)loss::triplet({.p = 0}), UsageError);
 }
 
+/// The reference is torch.nn.functional.cross_entropy with ignore_index = -1.
+TEST(Losses, AnIgnoredRowDecidesNothingWhateverItsLogits) {
+  constexpr double nan = std::numeric_limits<double>::quiet_NaN(), infinity = std::numeric_limits<double>::infinity();
+  const Tensor labels = Tensor::from(std::vector<double>{-1, 2}, {2}).to(i32);
+  for (const double ignored : {-infinity, infinity, nan, 1e308}) {
+    const Tensor logits = Tensor::from(std::vector<double>{ignored, 1, 2, -infinity, 2, 3}, {2, 3});
+    const auto got = evaluate(
+        [](const Vars& x) {
+          const Loss each = loss::cross_entropy({.ignored_labels = {-1}})(x[0], x[1]);
+          return Vars{each.sum, gradients(each.sum, {x[0]})[0]};
+        },
+        {logits, labels});
+    EXPECT_NEAR(got[0].item(), 0.31326168751822286, 1e-15) << ignored;
+    for (std::int64_t i = 0; i < 4; ++i) EXPECT_EQ(got[1].at(i), 0) << ignored;
+    EXPECT_NEAR(got[1].at(5), -0.2689414213699951, 1e-15) << ignored;
+  }
+}
+
 TEST(Losses, ErrorsNameTheMistake) {
   const auto message = [](const LossFunction& loss, const Tensor& prediction, const Tensor& target) -> std::string {
     try {
@@ -337,6 +355,7 @@ TEST(Losses, ErrorsNameTheMistake) {
   EXPECT_NE(message(loss::pairwise_ranking, three, zeros({4})).find("[pairwise_ranking]"), std::string::npos);
   EXPECT_NE(message(loss::cross_entropy({.class_weights = {1, 2}}), three, zeros({4}, i32)).find("[class_weights] 2"),
             std::string::npos);
+  EXPECT_NE(message(loss::cross_entropy, three, zeros({4})).find("labels are i32"), std::string::npos);
   EXPECT_NE(message(loss::cross_entropy({.ignored_labels = {0}}), three, three).find("ignored_labels"),
             std::string::npos);
   EXPECT_THROW((void)loss_named("quantile").make({{"quantile", {1.5}}}), UsageError);
