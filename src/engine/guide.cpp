@@ -126,6 +126,7 @@ std::optional<Engine::Sums> Engine::asked_for(State& state, const RowSelection& 
   const Asks asks = asks_of(optimizer(0));
   if (!asks.any()) return {};
   make_guide();
+  if (guide_->size() == 0) return {};  // all is frozen
   const std::int64_t step = objectives_.front().updater.rule_step(state);
   if (asks.diagonal && is_due(step, asks.diagonal_every)) estimate_diagonal(state, batch, programs, step);
   if (asks.factors && is_due(step, asks.factors->every)) estimate_factors(state, batch, programs, step);

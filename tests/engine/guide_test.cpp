@@ -281,6 +281,20 @@ TEST(Guide, FrozenParametersDoNotChange) {
   }
 }
 
+TEST(Guide, NothingMovesWhereAllIsFrozen) {
+  std::vector<Optimizer> all = all_that_ask();
+  all.push_back(optim::saga(optim::sgd({.lr = 0.1})));
+  all.push_back(optim::sophia({.diagonal = "drawn_labels"}));
+  for (Optimizer& optimizer : all) {
+    optimizer.groups = {{.pattern = "*", .frozen = true}};
+    Trainer trainer(net, loss::mse, optimizer, 1);
+    trainer.init(rows(), 1);
+    const Tensor before = trainer.state().parameters;
+    (void)trainer.fit(rows(), {.epochs = 2, .batch_size = 4});
+    EXPECT_TRUE(identical(trainer.state().parameters, before)) << optimizer.name;
+  }
+}
+
 void expect_refused(const std::function<void()>& call, const std::string& part) {
   try {
     call();
