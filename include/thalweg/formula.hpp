@@ -20,9 +20,10 @@ class Formula {
   /// The variables in the order of their places in x: alphabetical, with numbers at the end of names ordered by value
   /// (a, b, x, x2, x10, y).
   [[nodiscard]] const std::vector<std::string>& variables() const { return variables_; }
-  /// The value, a scalar, at x (variables). A formula without variables is a constant.
+  /// The value, a scalar, at x (variables). A formula without variables is a constant, at x of shape (0).
   [[nodiscard]] Var operator()(Var x) const;
-  /// The same with one Var for each variable: scalars, or vectors that broadcast; the value has their shape.
+  /// The same with one Var for each variable: scalars, or vectors that broadcast; the value has their shape. Throws
+  /// UsageError for a formula without variables, whose value would have no shape.
   [[nodiscard]] Var of(std::span<const Var> variables) const;
   [[nodiscard]] const std::string& text() const { return text_; }
 
@@ -35,6 +36,8 @@ class Formula {
     double number = 0;
     std::vector<int> arguments = {};  ///< for a variable, its place
   };
+
+  [[nodiscard]] Arg value(std::span<const Var> variables) const;
 
   std::string text_;
   std::vector<Node> nodes_;

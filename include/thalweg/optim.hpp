@@ -80,6 +80,8 @@ struct Transform {
   UpdateRule condition = {};
   /// True for rules that need the shape of each parameter (norms of a layer); else a group is one flat vector.
   bool per_parameter = false;
+  /// True for rules with slots that the method beside the chain fills: they have no sense in another chain.
+  bool needs_method = false;
   /// Only in the transform that multiplies by the rate: the rate, and its schedule.
   double lr = 0;
   Schedule schedule = {};
@@ -93,7 +95,9 @@ struct ParameterGroup {
   /// Replace those of the method: {{"weight_decay", 0.0}}. Steps throw UsageError for a name that the method does not
   /// ask for.
   std::map<std::string, double> scalars = {};
-  std::vector<Transform> chain = {};  ///< another method in place of the optimizer's
+  /// Another method in place of the optimizer's, at the optimizer's rate and schedule: one that needs only the
+  /// gradient.
+  std::vector<Transform> chain = {};
 };
 
 /// Either a chain with the rate and its schedule, optionally with a method that needs more than one gradient, or a
@@ -124,7 +128,8 @@ struct OptimizerRow {
 /// Makes an optimizer from a configuration: {kind = "adamw", lr = 1e-3, ...}. Throws UsageError.
 [[nodiscard]] Optimizer make_optimizer(const OptionMap& configuration);
 /// Makes a group from a configuration: {pattern = "head/*", lr_factor = 0.1, frozen = false, scalars = {...}, optimizer
-/// = {kind = ...}}; the method's own lr, if it has one, is a factor of `optimizer.lr`.
+/// = {kind = ...}}; the method's own lr, if it has one, is a factor of `optimizer.lr`. Throws UsageError for a method
+/// that needs more than the gradient.
 [[nodiscard]] ParameterGroup make_group(const OptionMap& configuration, const Optimizer& optimizer);
 
 namespace optim {

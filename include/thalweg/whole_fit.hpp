@@ -26,7 +26,8 @@ struct WholeFit {
 
 /// Minimises the mean loss over all rows, in f64, by exact derivatives; the same bits for any number of threads. Random
 /// draws of a model (dropout) are made once and kept. Throws UsageError for an optimizer that is a chain of transforms,
-/// for an optimizer that asks for residuals, and for a model with running statistics, which need many steps.
+/// for an optimizer that asks for residuals, and for a model with running statistics, which need many steps. As in
+/// Trainer::fit, rows of weight 0 decide nothing, and other weights must be finite and above 0 (DataError).
 [[nodiscard]] WholeFit fit_whole(const ModelFunction& model, const LossFunction& loss, const Dataset& data,
                                  const Optimizer& method, const WholeFitOptions& options = {});
 

@@ -60,11 +60,34 @@ Guide::Elsewhere::~Elsewhere() {
 
 namespace {
 constexpr std::string_view diagonal_hint = "diagonal = \"gauss_newton\"", factors_hint = "shampoo";
+
+/// Throws where a group's chain would be without what it needs: the method beside the chain, or a schedule.
+void check_own_chains(const Optimizer& optimizer) {
+  const auto text = [](const Schedule& schedule) { return schedule.name() + OptionValue(schedule.options()).str(); };
+  for (const ParameterGroup& group : optimizer.groups) {
+    for (const Transform& transform : group.chain) {
+      if (transform.needs_method) {
+        fail<UsageError>(
+            "[{}] it is the method of the parameters '{}' alone. Wanted: one method for all that is trained, or a "
+            "group's method that needs only the gradient. Hint: adam",
+            transform.name, group.pattern);
+      }
+      const std::string own = text(transform.schedule);
+      if (own == text({}) || own == text(optimizer.schedule)) continue;
+      fail<UsageError>(
+          "[{}] the method of the parameters '{}' has a schedule, {}, and all are trained by that of the optimizer, "
+          "{}. Hint: set it there.",
+          optimizer.name, group.pattern, transform.schedule.name(), optimizer.schedule.name());
+    }
+  }
 }
+
+}  // namespace
 
 void Engine::check_asks() const {
   for (const Member& o : objectives_) {
     const Optimizer& optimizer = o.updater.optimizer();
+    check_own_chains(optimizer);
     const Asks asks = asks_of(optimizer);
     if (!asks.any()) continue;
     if (asks.factors) (void)with_drawn_labels(functions_[0], optimizer.name, factors_hint);
@@ -103,6 +126,7 @@ std::optional<Engine::Sums> Engine::asked_for(State& state, const RowSelection& 
   const Asks asks = asks_of(optimizer(0));
   if (!asks.any()) return {};
   make_guide();
+  if (guide_->size() == 0) return {};  // all is frozen
   const std::int64_t step = objectives_.front().updater.rule_step(state);
   if (asks.diagonal && is_due(step, asks.diagonal_every)) estimate_diagonal(state, batch, programs, step);
   if (asks.factors && is_due(step, asks.factors->every)) estimate_factors(state, batch, programs, step);

@@ -3,8 +3,11 @@
 #include "thalweg/least_squares.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
+#include <cstdint>
 #include <limits>
+#include <numbers>
 
 #include "core/error.hpp"
 #include "optim/levenberg_marquardt.hpp"
@@ -65,9 +68,13 @@ double LeastSquaresResult::deviation() const {
 double LeastSquaresResult::standard_error(std::int64_t parameter) const { return errors.at(parameter); }
 
 std::pair<double, double> LeastSquaresResult::interval(std::int64_t parameter, double confidence) const {
+  if (!(confidence > 0 && confidence < 1)) {
+    fail<UsageError>("[interval] confidence = {}. Wanted: between 0 and 1. Hint: 0.95", confidence);
+  }
   const auto freedom = static_cast<double>(degrees_of_freedom());
   const double nan = std::numeric_limits<double>::quiet_NaN();
-  const double t = freedom > 0 ? student_quantile((1 + confidence) / 2, freedom) : nan;
+  // by the lower tail, because a probability near 1 has few digits
+  const double t = freedom > 0 ? -student_quantile((1 - confidence) / 2, freedom) : nan;
   const double half = t * standard_error(parameter);
   return {x.at(parameter) - half, x.at(parameter) + half};
 }
@@ -78,6 +85,7 @@ std::string LeastSquaresResult::summary() const {
 }
 
 LeastSquaresResult least_squares(const Function& f, const Tensor& x0, const LeastSquaresOptions& options) {
+  if (x0.size() == 0) fail<UsageError>("[least_squares] a start of shape {}. Wanted: at least one number", x0.shape());
   const Tensor start = x0.to(f64).reshape({x0.size()});
   const Residuals residuals(f, start.size());
   check(residuals, options);
@@ -99,12 +107,25 @@ LeastSquaresResult least_squares(const Function& f, const Tensor& x0, const Leas
 
 namespace {
 
-/// The regularised incomplete beta function I_x(a, b), by its continued fraction (Lentz's algorithm).
-double incomplete_beta(double a, double b, double x) {
-  if (x > (a + 1) / (a + b + 2)) return 1 - incomplete_beta(b, a, 1 - x);
+/// log(Gamma(a + 1/2) / Gamma(a)). For large a a series, because the difference of two logarithms loses their digits.
+double log_gamma_ratio(double a) {
+  if (a < 20) return std::lgamma(a + 0.5) - std::lgamma(a);
+  const double r = 1 / (a * a);
+  return std::log(a) / 2 - (1.0 / 8 - r * (1.0 / 192 - r * (1.0 / 640 - r * (17.0 / 14336)))) / a;
+}
+
+/// A number z in (0, 1) as itself, 1 - z and the logarithms of both, all with full precision.
+struct Share {
+  double z, rest, log_z, log_rest;
+};
+
+/// The regularised incomplete beta function I_z(a, b) where a or b is 1/2, by its continued fraction (Lentz's
+/// algorithm), which is short for z up to about a / (a + b).
+double beta_fraction(double a, double b, const Share& share) {
+  const auto& [x, rest, log_x, log_rest] = share;
   constexpr double tiny = 1e-300;
-  const double front =
-      std::exp(std::lgamma(a + b) - std::lgamma(a) - std::lgamma(b) + a * std::log(x) + b * std::log1p(-x)) / a;
+  const double log_beta = std::log(std::numbers::pi) / 2 - log_gamma_ratio(a == 0.5 ? b : a);
+  const double front = std::exp(a * log_x + b * log_rest - log_beta) / a;
   double c = 1, d = 1 / std::max(1 - (a + b) * x / (a + 1), tiny), result = d;
   for (int m = 1; m < 10'000; ++m) {
     const double k = m;
@@ -119,14 +140,69 @@ double incomplete_beta(double a, double b, double x) {
       change = c * d;
       result *= change;
     }
-    if (std::abs(change - 1) < 1e-16) break;
+    if (std::abs(change - 1) < 3e-16) break;
   }
   return front * result;
 }
 
-/// The probability of a value above t >= 0.
-double student_tail(double t, double freedom) {
-  return t == 0 ? 0.5 : incomplete_beta(freedom / 2, 0.5, freedom / (freedom + t * t)) / 2;
+double incomplete_beta(double a, double b, const Share& share) {
+  if (share.z <= (a + 1) / (a + b + 2)) return beta_fraction(a, b, share);
+  return 1 - beta_fraction(b, a, {share.rest, share.z, share.log_rest, share.log_z});
+}
+
+/// log(1 + e^x)
+double softplus(double x) { return std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x))); }
+
+/// The share freedom / (freedom + t^2), which decides both probabilities below.
+Share share_of(double t, double freedom) {
+  const double s = 2 * std::log(t) - std::log(freedom);
+  const double log_z = -softplus(s), log_rest = -softplus(-s);
+  return {std::exp(log_z), std::exp(log_rest), log_z, log_rest};
+}
+
+/// The probability of a value above t > 0.
+double student_tail(double t, double freedom) { return incomplete_beta(freedom / 2, 0.5, share_of(t, freedom)) / 2; }
+
+/// The probability of a value between 0 and t > 0.
+double student_centre(double t, double freedom) {
+  const auto [z, rest, log_z, log_rest] = share_of(t, freedom);
+  return incomplete_beta(0.5, freedom / 2, {rest, z, log_rest, log_z}) / 2;
+}
+
+double normal_tail(double t) { return std::erfc(t / std::numbers::sqrt2) / 2; }
+double normal_centre(double t) { return std::erf(t / std::numbers::sqrt2) / 2; }
+
+/// The smallest t > 0 for which `is_beyond` holds, by bisection over the bits, which order positive numbers.
+template <class IsBeyond>
+double first_beyond(const IsBeyond& is_beyond) {
+  auto low = std::uint64_t{1}, high = std::bit_cast<std::uint64_t>(std::numeric_limits<double>::infinity());
+  while (low < high) {
+    const std::uint64_t middle = low + (high - low) / 2;
+    if (is_beyond(std::bit_cast<double>(middle))) {
+      high = middle;
+    } else {
+      low = middle + 1;
+    }
+  }
+  return std::bit_cast<double>(low);
+}
+
+/// The t > 0 with the probability `lower` < 1/2 below -t. The smaller of the two probabilities on its sides decides,
+/// because only that one has all its digits.
+template <class Tail, class Centre>
+double upper_quantile(double lower, const Tail& tail, const Centre& centre) {
+  if (lower < 0.25) return first_beyond([&](double t) { return tail(t) <= lower; });
+  return first_beyond([&](double t) { return centre(t) >= 0.5 - lower; });
+}
+
+/// Student's quantile for a large freedom, from the normal one. (Fisher and Cornish 1960; Abramowitz and Stegun,
+/// 26.7.5)
+double from_normal(double z, double freedom) {
+  const double s = z * z, r = 1 / freedom;
+  const double first = (s + 1) / 4, second = ((5 * s + 16) * s + 3) / 96,
+               third = (((3 * s + 19) * s + 17) * s - 15) / 384,
+               fourth = ((((79 * s + 776) * s + 1482) * s - 1920) * s - 945) / 92160;
+  return z * (1 + r * (first + r * (second + r * (third + r * fourth))));
 }
 
 }  // namespace
@@ -135,14 +211,12 @@ double student_quantile(double p, double freedom) {
   if (!(p > 0 && p < 1)) fail<UsageError>("[student_quantile] p = {}. Wanted: between 0 and 1", p);
   if (!(freedom > 0)) fail<UsageError>("[student_quantile] freedom = {}. Wanted: > 0", freedom);
   if (p == 0.5) return 0;
-  if (p < 0.5) return -student_quantile(1 - p, freedom);
-  double low = 0, high = 1;
-  while (student_tail(high, freedom) > 1 - p && high < 1e300) high *= 2;
-  for (int i = 0; i < 200 && high - low > 1e-15 * high; ++i) {
-    const double middle = (low + high) / 2;
-    (student_tail(middle, freedom) > 1 - p ? low : high) = middle;
-  }
-  return (low + high) / 2;
+  const double lower = std::min(p, 1 - p), sign = p < 0.5 ? -1 : 1;
+  constexpr double large = 1e5;  // beyond it four terms of the series are exact to the last digits
+  if (freedom > large) return sign * from_normal(upper_quantile(lower, normal_tail, normal_centre), freedom);
+  return sign * upper_quantile(
+                    lower, [=](double t) { return student_tail(t, freedom); },
+                    [=](double t) { return student_centre(t, freedom); });
 }
 
 }  // namespace thalweg

@@ -35,6 +35,13 @@ ParameterGroup make_group(const OptionMap& configuration, const Optimizer& optim
   }
   if (!method.empty()) {
     Optimizer own = in_option("optimizer", [&] { return make_optimizer(method); });
+    if (own.method) {
+      fail<UsageError>(
+          "[{}] it is the method of the parameters '{}' alone. Wanted: one method for all that is trained, or a "
+          "group's "
+          "method that needs only the gradient. Hint: adam",
+          own.name, group.pattern);
+    }
     group.lr_factor *= own.lr / optimizer.lr;
     group.chain = std::move(own.chain);
   }

@@ -280,11 +280,7 @@ Arg applied(const std::string& name, const std::vector<Arg>& arguments) {
 
 }  // namespace
 
-Var Formula::of(std::span<const Var> variables) const {
-  if (variables.size() != variables_.size() || variables.empty()) {
-    fail<UsageError>("[formula] {} values for {} variables ({})", variables.size(), variables_.size(),
-                     fmt::join(variables_, ", "));
-  }
+Arg Formula::value(std::span<const Var> variables) const {
   std::vector<Arg> values;  // without a source line, because a formula is not a line of the user's program
   for (const Node& node : nodes_) {
     if (node.op == "number") {
@@ -297,8 +293,19 @@ Var Formula::of(std::span<const Var> variables) const {
       values.push_back(applied(node.op, arguments));
     }
   }
-  const Arg& result = values.back();
-  return result.is_var() ? result.var() : result.number() + 0 * variables[0];
+  return values.back();
+}
+
+Var Formula::of(std::span<const Var> variables) const {
+  if (variables.size() != variables_.size()) {
+    fail<UsageError>("[formula] {} values for {} variables ({})", variables.size(), variables_.size(),
+                     fmt::join(variables_, ", "));
+  }
+  if (variables.empty()) {
+    fail<UsageError>(
+        "[formula] '{}' has no variables, whose shape its value would have. Hint: call it with x of shape (0)", text_);
+  }
+  return value(variables).var();
 }
 
 Var Formula::operator()(Var x) const {
@@ -306,6 +313,7 @@ Var Formula::operator()(Var x) const {
     fail<UsageError>("[formula] x is {} and there are {} variables ({})", x.shape(), variables_.size(),
                      fmt::join(variables_, ", "));
   }
+  if (variables_.empty()) return value({}).number() + sum(x);  // the sum of no numbers: 0, in the graph of x
   std::vector<Var> each;
   for (std::int64_t i = 0; i < x.dim(0); ++i) each.push_back(reshape(slice(x, i, i + 1), {}));
   return of(each);

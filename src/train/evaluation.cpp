@@ -176,13 +176,17 @@ Dataset with_read(const Dataset& data, std::initializer_list<std::string_view> n
   return result;
 }
 
+namespace {
+bool has_weights(const Dataset& data) { return data.has("weight") && data["weight"].size() == data.rows(); }
+}  // namespace
+
 void expect_finite_rows(const Dataset& validation) {
-  const bool has_weights = validation.has("weight") && validation["weight"].size() == validation.rows();
+  const bool weighted = has_weights(validation);
   for (const auto& [name, values] : validation.columns()) {
     if (!is_float(values.dtype()) || values.shape()[0] != validation.rows()) continue;
     const std::int64_t each = values.size() / std::max<std::int64_t>(1, validation.rows());
     for (std::int64_t i = 0; i < values.size(); ++i) {
-      if (std::isfinite(values.at(i)) || (has_weights && validation["weight"].at(i / each) == 0)) continue;
+      if (std::isfinite(values.at(i)) || (weighted && validation["weight"].at(i / each) == 0)) continue;
       fail<DataError>(
           "[fit] the column '{}' has a value that is not finite ({}) in row {} of the validation rows. Hint: clean the "
           "data.",
@@ -191,26 +195,41 @@ void expect_finite_rows(const Dataset& validation) {
   }
 }
 
+namespace {
+
+/// The weight of a row. Throws DataError where it is none.
+double weight_of(const Tensor& weights, std::int64_t row) {
+  const double weight = weights.at(row);
+  if (!(weight >= 0 && std::isfinite(weight)))
+    fail<DataError>("[data] the weight of row {} is {}. Wanted: >= 0", row, weight);
+  return weight;
+}
+
+}  // namespace
+
+void check_weights(const Dataset& data) {
+  if (!has_weights(data)) return;
+  const Tensor& weights = data["weight"];
+  for (std::int64_t row = 0; row < weights.size(); ++row) (void)weight_of(weights, row);
+}
+
 std::vector<std::int64_t> counted_row_numbers(const Dataset& data) {
   const Tensor& weights = data["weight"];
   std::vector<std::int64_t> rows;
   for (std::int64_t row = 0; row < data.rows(); ++row) {
-    const double weight = weights.at(row);
-    if (!(weight >= 0 && std::isfinite(weight)))
-      fail<DataError>("[data] the weight of row {} is {}. Wanted: >= 0", row, weight);
-    if (weight != 0) rows.push_back(row);
+    if (weight_of(weights, row) != 0) rows.push_back(row);
   }
   return rows;
 }
 
 Dataset counted_rows(const Dataset& data) {
-  if (!data.has("weight") || data["weight"].size() != data.rows()) return data;
+  if (!has_weights(data)) return data;
   const std::vector<std::int64_t> rows = counted_row_numbers(data);
   return std::ssize(rows) == data.rows() ? data : data.select(rows);
 }
 
 Dataset usual_weights(const Dataset& data) {
-  if (!data.has("weight") || data["weight"].size() != data.rows() || data.rows() == 0) return data;
+  if (!has_weights(data) || data.rows() == 0) return data;
   Tensor weights = data["weight"];
   double sum = 0;
   for (std::int64_t row = 0; row < weights.size(); ++row) sum += weights.at(row);
@@ -220,6 +239,13 @@ Dataset usual_weights(const Dataset& data) {
   Dataset result = data;
   result.set("weight", std::move(weights));
   return result;
+}
+
+Dataset rows_to_train(const Dataset& data, std::string_view who) {
+  Dataset rows = usual_weights(counted_rows(with_read(data, {"weight"})));
+  if (rows.rows() == 0 && data.rows() > 0)
+    fail<DataError>("[{}] every row has weight 0: nothing is to be learned", who);
+  return rows;
 }
 
 std::vector<std::string> metric_names(const LossFunction* loss, const Dataset& data) {

@@ -31,6 +31,11 @@ void expect_finite_rows(const Dataset& validation);
 /// The data with weights whose sums are in the range of f32. Only their ratios matter, so they are divided by a power
 /// of two if their mean is far from 1 (data/row_weights.hpp).
 [[nodiscard]] Dataset usual_weights(const Dataset& data);
+/// The rows of the data that train a model with a loss: those that count, with usual weights. Throws DataError for a
+/// weight below 0 or not finite, and where all are 0; `who` is the function that trains.
+[[nodiscard]] Dataset rows_to_train(const Dataset& data, std::string_view who);
+/// Throws DataError for a weight below 0 or not finite.
+void check_weights(const Dataset& data);
 
 /// The task of the loss with the targets of such data.
 [[nodiscard]] Task task_on(const LossFunction& loss, const Dataset& data);

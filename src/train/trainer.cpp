@@ -167,9 +167,7 @@ History Trainer::fit(const Dataset& data, const FitOptions& options) {
   if (!(options.validation >= 0 && options.validation < 1)) {
     fail<UsageError>("[fit] validation = {}. Wanted: in [0, 1)", options.validation);
   }
-  Dataset training = impl_->loss ? usual_weights(counted_rows(with_read(data, {"weight"}))) : data, held_out;
-  if (training.rows() == 0 && data.rows() > 0)
-    fail<DataError>("[fit] every row has weight 0: nothing is to be learned");
+  Dataset training = impl_->loss ? rows_to_train(data, "fit") : data, held_out;
   const Dataset* validation = options.validation_data ? &*options.validation_data : nullptr;
   if (!validation && options.validation > 0) {
     const Dataset all = training;
@@ -222,6 +220,7 @@ History Trainer::fit(const Dataset& data, const FitOptions& options) {
 
 StepReport Trainer::step(std::string_view objective, const Dataset& batch, const Progress& progress,
                          std::int64_t shard_size) {
+  if (impl_->loss) check_weights(batch);
   if (!impl_->state.layout) init(batch, 1);
   const bool goes_on = impl_->go_on();
   try {

@@ -8,6 +8,7 @@
 #include "optim/asks.hpp"
 #include "optim/oracles.hpp"
 #include "thalweg/optimizers.hpp"
+#include "train/evaluation.hpp"
 
 namespace thalweg {
 
@@ -30,8 +31,10 @@ WholeFit fit_whole(const ModelFunction& model, const LossFunction& loss, const D
     fail<UsageError>("[fit_whole] {} does not own its steps. Hint: lbfgs, or a Trainer.", method.name);
   }
   if (!(options.l2 >= 0)) fail<UsageError>("[fit_whole] l2 = {}. Wanted: >= 0", options.l2);
+  if (data.rows() == 0) fail<UsageError>("[fit_whole] the data has no rows to train on");
+  const Dataset counted = rows_to_train(data, "fit_whole");
   const EvaluationFunction function = evaluation_of(model, loss);
-  const State start = Engine(function, optim::sgd({.lr = 1}), 1).init(data, options.seed, f64);
+  const State start = Engine(function, optim::sgd({.lr = 1}), 1).init(counted, options.seed, f64);
   if (start.layout->statistics_size > 0) {
     fail<UsageError>(
         "[fit_whole] the model keeps running statistics, which this optimizer cannot update. Hint: layer "
@@ -39,7 +42,7 @@ WholeFit fit_whole(const ModelFunction& model, const LossFunction& loss, const D
   }
   Workers workers(options.threads);
   Products products(function, workers, {.mode = Mode::train});
-  const Dataset wide = in_f64(data);
+  const Dataset wide = in_f64(counted);
   const RowSelection rows{wide};
   ProductOracle oracle(products, start, rows, options.l2);
   const MinimizeOptions walk{.max_steps = options.max_steps,

@@ -281,6 +281,20 @@ TEST(Guide, FrozenParametersDoNotChange) {
   }
 }
 
+TEST(Guide, NothingMovesWhereAllIsFrozen) {
+  std::vector<Optimizer> all = all_that_ask();
+  all.push_back(optim::saga(optim::sgd({.lr = 0.1})));
+  all.push_back(optim::sophia({.diagonal = "drawn_labels"}));
+  for (Optimizer& optimizer : all) {
+    optimizer.groups = {{.pattern = "*", .frozen = true}};
+    Trainer trainer(net, loss::mse, optimizer, 1);
+    trainer.init(rows(), 1);
+    const Tensor before = trainer.state().parameters;
+    (void)trainer.fit(rows(), {.epochs = 2, .batch_size = 4});
+    EXPECT_TRUE(identical(trainer.state().parameters, before)) << optimizer.name;
+  }
+}
+
 void expect_refused(const std::function<void()>& call, const std::string& part) {
   try {
     call();
@@ -312,6 +326,32 @@ TEST(Guide, UnsupportedCasesAreRefusedWithTheReason) {
         const Trainer trainer(two, {.simultaneous = true});
       },
       "they take turns");
+}
+
+TEST(Guide, AGroupsMethodNeedsOnlyTheGradient) {
+  const Optimizer base = optim::sgd({.lr = 0.1});
+  for (const OptimizerRow& row : optimizers()) {
+    OptionMap own = {{"kind", {std::string(row.name)}}};
+    if (row.name == "lars") own["lr"] = {0.1};
+    const OptionMap group = {{"pattern", {std::string("hidden/*")}}, {"optimizer", {own}}};
+    if (make_optimizer(own).method) {
+      expect_refused([&] { (void)make_group(group, base); }, "one method for all that is trained");
+    } else {
+      EXPECT_FALSE(make_group(group, base).chain.empty()) << row.name;
+    }
+  }
+  const auto trained = [&](const std::vector<Transform>& chain, Schedule schedule = {}) {
+    Optimizer optimizer = optim::sgd({.lr = 0.1, .schedule = std::move(schedule)});
+    optimizer.groups = {{.pattern = "hidden/*", .chain = chain}};
+    (void)Trainer(net, loss::mse, optimizer, 1).fit(rows(), {.epochs = 1});
+  };
+  for (const Optimizer& own :
+       {optim::adahessian(), optim::sophia(), optim::kfac(), optim::saga(base), optim::svrg(base)})
+    expect_refused([&] { trained(own.chain); }, "one method for all that is trained");
+  const Optimizer falling = optim::adam({.schedule = schedule::cosine()});
+  expect_refused([&] { trained(falling.chain); }, "has a schedule, cosine");
+  EXPECT_NO_THROW(trained(falling.chain, schedule::cosine()));
+  EXPECT_NO_THROW(trained(optim::adam().chain, schedule::cosine()));
 }
 
 }  // namespace

@@ -55,6 +55,17 @@ TEST(Formula, NumbersAndConstants) {
   EXPECT_EQ(value("x*sin(pi/2) + max(1, 2)", {5}), 7);
 }
 
+TEST(Formula, WithoutVariablesIsAConstant) {
+  for (const auto& [text, constant] : {std::pair("3", 3.0), std::pair("-2^2 + max(1, 2)", -2.0)}) {
+    EXPECT_EQ(value(text, {}), constant) << text;
+    const auto both = value_and_grad(Function(Formula(text)))(zeros({0}, f64));
+    EXPECT_EQ(both.first.item(), constant);
+    EXPECT_EQ(both.second.shape(), Shape{0});
+    EXPECT_THROW((void)value(text, {1}), UsageError);
+    EXPECT_THROW((void)Formula(text).of({}), UsageError);
+  }
+}
+
 TEST(Formula, FunctionsAreThoseOfTheOpTable) {
   const double x = 0.7, y = 0.3;
   EXPECT_DOUBLE_EQ(value("sin(x)*exp(y) + ln(x) - log10(y)", {x, y}),

@@ -212,6 +212,10 @@ TEST_F(Refusals, WeightsBelowZeroAreRefusedWithTheirRow) {
   } catch (const DataError& error) {
     EXPECT_STREQ(error.what(), "[data] the weight of row 7 is -1. Wanted: >= 0");
   }
+  EXPECT_THROW((void)one.step("", data), DataError);
+  weights.set(7, 1);
+  data.set("weight", weights);
+  EXPECT_NO_THROW((void)one.step("", data));
   Dataset wide = rows();
   wide.set("weight", full({40, 2}, 1));
   EXPECT_THROW((void)one.fit(wide, {.epochs = 1}), UsageError);

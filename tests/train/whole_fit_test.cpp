@@ -111,6 +111,51 @@ TEST(WholeFit, ATrainerAcceptsItsState) {
   EXPECT_GT(trainer.evaluate(data)["accuracy"], 0.8);
 }
 
+TEST(WholeFit, RowsOfWeightZeroDecideNothing) {
+  const Dataset data = data_of(false);
+  Tensor weights = ones({rows}), x = data["input"], y = data["target"];
+  for (const std::int64_t row : {0, 7, 399}) {
+    weights.set(row, 0);
+    x.set(row * columns, NAN);
+    y.set(row, INFINITY);
+  }
+  Dataset some = data, kept = data;
+  some.set("input", x);
+  some.set("target", y);
+  some.set("weight", weights);
+  std::vector<std::int64_t> counted;
+  for (std::int64_t row = 0; row < rows; ++row) {
+    if (weights.at(row) != 0) counted.push_back(row);
+  }
+  kept.set("weight", ones({rows}));
+  const WholeFit fit = fit_whole(line, loss::mse, some, optim::lbfgs());
+  EXPECT_TRUE(fit.result.converged()) << fit.result.summary();
+  EXPECT_TRUE(identical(fit.result.x, fit_whole(line, loss::mse, kept.select(counted), optim::lbfgs()).result.x));
+}
+
+TEST(WholeFit, WeightsAreCheckedAsInATraining) {
+  const auto complaint = [](const Dataset& data) -> std::string {
+    try {
+      (void)fit_whole(line, loss::mse, data, optim::lbfgs());
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "";
+  };
+  const auto weighted = [](double weight, double others) {
+    Dataset data = data_of(false);
+    Tensor weights = full({rows}, others);
+    weights.set(2, weight);
+    data.set("weight", weights);
+    return data;
+  };
+  EXPECT_EQ(complaint(weighted(-5, 1)), "[data] the weight of row 2 is -5. Wanted: >= 0");
+  EXPECT_EQ(complaint(weighted(NAN, 1)), "[data] the weight of row 2 is nan. Wanted: >= 0");
+  EXPECT_EQ(complaint(weighted(INFINITY, 1)), "[data] the weight of row 2 is inf. Wanted: >= 0");
+  EXPECT_EQ(complaint(weighted(0, 0)), "[fit_whole] every row has weight 0: nothing is to be learned");
+  EXPECT_EQ(complaint(data_of(false).slice(0, 0)), "[fit_whole] the data has no rows to train on");
+}
+
 TEST(WholeFit, RefusesUnsupportedCases) {
   const Dataset data = data_of(false);
   EXPECT_THROW((void)fit_whole(line, loss::mse, data, optim::adam()), UsageError);

@@ -42,7 +42,8 @@ Optimizer adahessian(AdahessianOptions o) {
                            {{.name = "adahessian",
                              .slots = {{"m", 0.0}, {"v", 0.0}, {.name = "diagonal"}},
                              .rule = with(direction, o),
-                             .per_parameter = true}});
+                             .per_parameter = true,
+                             .needs_method = true}});
   return asking(std::move(chain), {.diagonal = Need::curvature, .diagonal_every = o.every}, "adahessian");
 }
 

@@ -86,9 +86,12 @@ Optimizer kfac(KfacOptions o) {
                              {.name = "m", .shape = others_alone},
                              {.name = "v", .shape = others_alone}};
   if (o.momentum > 0) slots.push_back({.name = "momentum", .shape = layer_alone});
-  Optimizer chain =
-      framed("kfac", o, Decay::decoupled,
-             {{.name = "kfac", .slots = std::move(slots), .rule = with(direction, o), .per_parameter = true}});
+  Optimizer chain = framed("kfac", o, Decay::decoupled,
+                           {{.name = "kfac",
+                             .slots = std::move(slots),
+                             .rule = with(direction, o),
+                             .per_parameter = true,
+                             .needs_method = true}});
   return asking(
       std::move(chain),
       {.factors = FactorAsks{.transform = "kfac", .every = o.every, .decay = o.decay, .max_size = o.max_size}}, "kfac");

@@ -16,7 +16,8 @@ Fields fields(SagaOptions& o) {
 Optimizer saga(Optimizer base, double most_mib) {
   constexpr double mebi = 1 << 20;
   Optimizer result = asking(std::move(base), {.per_row = true, .most_bytes = most_mib * mebi}, "saga");
-  result.chain.insert(result.chain.begin(), Transform{.name = "saga", .slots = {{.name = "mean"}}});
+  result.chain.insert(result.chain.begin(),
+                      Transform{.name = "saga", .slots = {{.name = "mean"}}, .needs_method = true});
   OptionMap inner = std::move(result.options);
   inner["kind"] = {result.name};
   result.options = {{"optimizer", {std::move(inner)}}, {"most_mib", {most_mib}}};

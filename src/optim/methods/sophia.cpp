@@ -37,9 +37,11 @@ Var direction(Update& u, const SophiaOptions& o) {
 }  // namespace
 
 Optimizer sophia(SophiaOptions o) {
-  Optimizer chain =
-      framed("sophia", o, Decay::decoupled,
-             {{.name = "sophia", .slots = {{"m", 0.0}, {"h", 0.0}, {.name = "diagonal"}}, .rule = with(direction, o)}});
+  Optimizer chain = framed("sophia", o, Decay::decoupled,
+                           {{.name = "sophia",
+                             .slots = {{"m", 0.0}, {"h", 0.0}, {.name = "diagonal"}},
+                             .rule = with(direction, o),
+                             .needs_method = true}});
   const Need matrix = o.diagonal == "hessian" ? Need::curvature : Need::gauss_newton;
   return asking(std::move(chain),
                 {.diagonal = matrix, .diagonal_every = o.every, .drawn_labels = o.diagonal == "drawn_labels"},

@@ -12,7 +12,8 @@ Fields fields(SvrgOptions& o) {
 
 Optimizer svrg(Optimizer base, std::int64_t every) {
   Optimizer result = asking(std::move(base), {.anchored = true, .anchor_every = every}, "svrg");
-  result.chain.insert(result.chain.begin(), Transform{.name = "svrg", .slots = {{.name = "anchor"}, {.name = "mean"}}});
+  result.chain.insert(result.chain.begin(),
+                      Transform{.name = "svrg", .slots = {{.name = "anchor"}, {.name = "mean"}}, .needs_method = true});
   OptionMap inner = std::move(result.options);
   inner["kind"] = {result.name};
   result.options = {{"optimizer", {std::move(inner)}}, {"every", {every}}};
