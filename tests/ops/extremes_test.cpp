@@ -94,6 +94,18 @@ TYPED_TEST(Extremes, SumsOfLongColumnsAreAccurate) {
     EXPECT_NEAR(got[0].at(i) / wanted, 1, std::max(1e-12, 64. * std::numeric_limits<TypeParam>::epsilon()));
 }
 
+TYPED_TEST(Extremes, ProductsOverLongInnerDimensionsAreAccurate) {
+  for (const auto& [n, width] : {std::pair<std::int64_t, std::int64_t>{3'000'000, 1}, {300'000, 67}}) {
+    const DType dtype = dtype_of<TypeParam>();
+    const auto both = [](const Vars& v) { return Vars{matmul(v[1], v[0]), matmul(v[2], v[0], true, false)}; };
+    const auto got = evaluate(both, {full({n, 1}, 0.1, dtype), ones({width, n}, dtype), ones({n, width}, dtype)});
+    const double wanted = static_cast<double>(TypeParam(0.1)) * static_cast<double>(n);
+    for (const Tensor& y : got) {
+      for (std::int64_t i = 0; i < width; ++i) EXPECT_NEAR(y.at(i) / wanted, 1, dtype == f32 ? 1e-4 : 1e-10) << i;
+    }
+  }
+}
+
 TYPED_TEST(Extremes, NormsAreRightForNumbersOfEverySize) {
   using Limits = std::numeric_limits<TypeParam>;
   for (const TypeParam size : {TypeParam(1), Limits::max() / 8, Limits::min() * 8, TypeParam(3e-12)}) {
