@@ -49,13 +49,47 @@ void transpose_into(float* to, const float* from, std::int64_t rows, std::int64_
   }
 }
 
+/// A running sum of more terms than this in f32 would drift.
+constexpr std::int64_t longest_sum = 4096;
+
+/// Computes y (m), sums of k terms each, in blocks of terms. part(i, q, rows, terms, sums) sums some terms from q on,
+/// for rows from i on.
+template <class Part>
+void sum_in_blocks(float* y, std::int64_t m, std::int64_t k, Part part) {
+  constexpr std::int64_t stripe = 64;
+  for (std::int64_t i = 0; i < m; i += stripe) {
+    const std::int64_t rows = std::min(stripe, m - i);
+    float sums[stripe];
+    double totals[stripe] = {};
+    for (std::int64_t q = 0; q < k; q += longest_sum) {
+      part(i, q, rows, std::min(longest_sum, k - q), sums);
+      for (std::int64_t r = 0; r < rows; ++r) totals[r] += static_cast<double>(sums[r]);
+    }
+    for (std::int64_t r = 0; r < rows; ++r) y[i + r] = static_cast<float>(totals[r]);
+  }
+}
+
+/// y = A x, A (m, k)
+void rows_times(const float* a, const float* x, float* y, std::int64_t m, std::int64_t k) {
+  if (k <= longest_sum) return row_dots(a, k, x, y, m, k);
+  sum_in_blocks(y, m, k, [&](std::int64_t i, std::int64_t q, std::int64_t rows, std::int64_t terms, float* sums) {
+    row_dots(a + i * k + q, k, x + q, sums, rows, terms);
+  });
+}
+
+/// y = x^T A, A (k, m): one row times a matrix
+void columns_times(const float* a, const float* x, float* y, std::int64_t m, std::int64_t k) {
+  if (k <= longest_sum) return small_product({x, k, 1, a, m, y, 1, m, k});
+  sum_in_blocks(y, m, k, [&](std::int64_t i, std::int64_t q, std::int64_t columns, std::int64_t terms, float* sums) {
+    small_product({x + q, k, 1, a + q * m + i, m, sums, 1, columns, terms});
+  });
+}
+
 /// `packed` has room for the transpose of b if it is needed.
 void small_f32(const ProductShape& p, const float* a, const float* b, float* c, float* packed) {
-  if (p.n == 1 && !p.transpose_a) return row_dots(a, p.k, b, c, p.m, p.k);
-  if (p.m == 1 && p.transpose_b) return row_dots(b, p.k, a, c, p.n, p.k);
-  if (p.n == 1) {  // c^T = b^T a: one row times a matrix
-    return small_product({b, p.k, 1, a, p.m, c, 1, p.m, p.k});
-  }
+  if (p.n == 1 && !p.transpose_a) return rows_times(a, b, c, p.m, p.k);
+  if (p.m == 1 && p.transpose_b) return rows_times(b, a, c, p.n, p.k);
+  if (p.n == 1) return columns_times(a, b, c, p.m, p.k);
   if (p.transpose_b) {
     transpose_into(packed, b, p.n, p.k);
     b = packed;
@@ -68,9 +102,10 @@ std::function<void()> bound_f32(const ProductShape& p, const float* a, const flo
   const auto dots = [run = row_dots_function(), k = p.k](const float* rows, const float* x, float* y, std::int64_t m) {
     return [run, k, rows, x, y, m] { run(rows, k, x, y, m, k); };
   };
-  if (p.n == 1 && !p.transpose_a) return dots(a, b, c, p.m);
-  if (p.m == 1 && p.transpose_b) return dots(b, a, c, p.n);
-  if (p.n == 1) {
+  const bool whole = p.k <= longest_sum;
+  if (whole && p.n == 1 && !p.transpose_a) return dots(a, b, c, p.m);
+  if (whole && p.m == 1 && p.transpose_b) return dots(b, a, c, p.n);
+  if (whole && p.n == 1) {
     const SmallProduct product{b, p.k, 1, a, p.m, c, 1, p.m, p.k};
     return [run = small_product_function(), product] { run(product); };
   }

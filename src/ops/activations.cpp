@@ -46,7 +46,9 @@ Var mish(const Arg& x) {
 }
 Var softsign(const Arg& x) {
   const UsersLine line(x.source());
-  return x / (1 + abs(x));
+  // beyond 1 as a difference from 1: the terms of the derivative of a quotient would cancel, and inf / inf is NaN
+  const Var size = abs(x), inner = clamp(x, -1, 1);
+  return where(size > 1, sign(x) * (1 - 1 / (1 + size)), inner / (1 + abs(inner)));
 }
 Var hard_sigmoid(const Arg& x) {
   const UsersLine line(x.source());
@@ -54,7 +56,8 @@ Var hard_sigmoid(const Arg& x) {
 }
 Var hard_swish(const Arg& x) {
   const UsersLine line(x.source());
-  return x * clamp(x / 6 + 0.5, 0, 1);  // the derivative on the borders is that of the middle
+  const Var inner = clamp(x, -3, 3);  // no infinity times 0; the derivative on the borders is that of the middle
+  return where(x > 3, x, inner * (inner / 6 + 0.5));
 }
 Var log_sigmoid(const Arg& x) {
   const UsersLine line(x.source());

@@ -87,6 +87,12 @@ Var one_where(Var mask, Var g) { return where(mask, g, 0); }
 
 Var halved_where_equal(S s, Var g) { return where(equal(s.x(0), s.x(1)), g * .5, g); }
 
+/// 1 / sqrt(x^2 + c), c = 1 or -1, for x of every size: beyond `large`, where x^2 might overflow, it is 1 / |x|.
+Var inverse_root(Var x, double c) {
+  constexpr double large = 0x1p30;
+  return rsqrt(square(clamp(x, -large, large)) + c) * (large / maximum(abs(x), large));
+}
+
 std::vector<Op> make_rows() {
   return {
       // arithmetic
@@ -160,7 +166,7 @@ std::vector<Op> make_rows() {
           "exp", "e^x", 1, {-1.5, 1.5}, [](In x) { return std::exp(x[0]); }, [](S s, int, Var g) { return g * s.y(); }),
       row(
           "expm1", "e^x - 1", 1, {-1.5, 1.5}, [](In x) { return std::expm1(x[0]); },
-          [](S s, int, Var g) { return g * (s.y() + 1); }),
+          [](S s, int, Var g) { return g * exp(s.x()); }),  // y + 1 is 0 where e^x is less than half a unit of 1
       row(
           "exp2", "2^x", 1, {-1.5, 1.5}, [](In x) { return std::exp2(x[0]); },
           [](S s, int, Var g) { return g * (s.y() * std::numbers::ln2); }),
@@ -215,10 +221,10 @@ std::vector<Op> make_rows() {
           [](S s, int, Var g) { return g * (1 - square(s.y())); }),
       row(
           "asinh", "the inverse of sinh", 1, {-3, 3}, [](In x) { return std::asinh(x[0]); },
-          [](S s, int, Var g) { return g * rsqrt(square(s.x()) + 1); }),
+          [](S s, int, Var g) { return g * inverse_root(s.x(), 1); }),
       row(
           "acosh", "the inverse of cosh", 1, {1.2, 4}, [](In x) { return std::acosh(x[0]); },
-          [](S s, int, Var g) { return g * rsqrt(square(s.x()) - 1); }),
+          [](S s, int, Var g) { return g * inverse_root(s.x(), -1); }),
       row(
           "atanh", "the inverse of tanh", 1, {-.9, .9}, [](In x) { return std::atanh(x[0]); },
           [](S s, int, Var g) { return g / (1 - square(s.x())); }),

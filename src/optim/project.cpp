@@ -1,6 +1,7 @@
 // Projections: after the step, back to the nearest point of a set.
 
 #include "core/error.hpp"
+#include "optim/total_norm.hpp"
 #include "thalweg/optim.hpp"
 
 namespace thalweg::optim {
@@ -18,7 +19,7 @@ Transform project_nonnegative() {
 Transform project_ball(double radius) {
   if (!(radius > 0)) fail<UsageError>("[project_ball] radius = {}. Wanted: > 0", radius);
   return {.name = "project_ball", .after = [=](Update& u) {
-            const Var size = sqrt(u.total(square(u.parameter)));
+            const Var size = total_norm(u, u.parameter);
             return u.parameter * minimum(1, u.scalar("radius", radius) / maximum(size, 1e-30));
           }};
 }
@@ -27,7 +28,10 @@ namespace {
 
 /// max(x - tau, 0), with tau of each row such that the row sums to `total`: bisection until hardly an element lies
 /// between the bounds of tau, then Newton's method, which is exact on a piece without a kink.
-Var on_simplex(const Var& x, const Var& total) {
+Var on_simplex(const Var& given, const Var& total) {
+  // As differences from the largest of the row, since all elements may move by one number: sums of large elements would
+  // lose `total` to rounding, or overflow. Those below it by `total` or more become 0 in any case.
+  const Var x = maximum(given - max(given, -1, Keep::yes), -total);
   Var high = max(x, -1, Keep::yes), low = high - total;
   for (int i = 0; i < 24; ++i) {
     const Var middle = 0.5 * (low + high);

@@ -10,6 +10,7 @@
 #include "ops/random.hpp"
 #include "optim/asks.hpp"
 #include "optim/segments.hpp"
+#include "optim/total_norm.hpp"
 #include "options/nearest_name.hpp"
 
 namespace thalweg {
@@ -38,7 +39,9 @@ Var Update::weight_decay(double value) {
   return decay_factor() == 0 ? Var{} : scalar("weight_decay", value);
 }
 
-Var Update::global_norm() { return context_->gradient_norm ? *context_->gradient_norm : sqrt(total(square(gradient))); }
+Var Update::global_norm() {
+  return context_->gradient_norm ? *context_->gradient_norm : optim::total_norm(*this, gradient);
+}
 
 namespace {
 

@@ -94,6 +94,18 @@ TYPED_TEST(Extremes, SumsOfLongColumnsAreAccurate) {
     EXPECT_NEAR(got[0].at(i) / wanted, 1, std::max(1e-12, 64. * std::numeric_limits<TypeParam>::epsilon()));
 }
 
+TYPED_TEST(Extremes, ProductsOverLongInnerDimensionsAreAccurate) {
+  for (const auto& [n, width] : {std::pair<std::int64_t, std::int64_t>{3'000'000, 1}, {300'000, 67}}) {
+    const DType dtype = dtype_of<TypeParam>();
+    const auto both = [](const Vars& v) { return Vars{matmul(v[1], v[0]), matmul(v[2], v[0], true, false)}; };
+    const auto got = evaluate(both, {full({n, 1}, 0.1, dtype), ones({width, n}, dtype), ones({n, width}, dtype)});
+    const double wanted = static_cast<double>(TypeParam(0.1)) * static_cast<double>(n);
+    for (const Tensor& y : got) {
+      for (std::int64_t i = 0; i < width; ++i) EXPECT_NEAR(y.at(i) / wanted, 1, dtype == f32 ? 1e-4 : 1e-10) << i;
+    }
+  }
+}
+
 TYPED_TEST(Extremes, NormsAreRightForNumbersOfEverySize) {
   using Limits = std::numeric_limits<TypeParam>;
   for (const TypeParam size : {TypeParam(1), Limits::max() / 8, Limits::min() * 8, TypeParam(3e-12)}) {
@@ -189,6 +201,71 @@ TYPED_TEST(Extremes, ActivationsAndTheirDerivativesAreNeverNaN) {
       EXPECT_TRUE(std::isfinite(got[1].at(i))) << name << "'(" << x.at(i) << ") = " << got[1].at(i);
       EXPECT_TRUE(std::isnan(got[2].at(i))) << name << " of NaN";
     }
+  }
+}
+
+/// The first and second derivatives of f at x, by reverse mode, and the first by forward mode.
+template <class F>
+std::vector<Tensor> derivatives_at(F f, const Tensor& x) {
+  return evaluate(
+      [&](const Vars& v) {
+        const Var y = f(v[0]), first = gradients(sum(y), {v[0]})[0];
+        const Var ones = broadcast_to(v[0].graph().number(1, v[0].dtype()), v[0].shape());
+        return Vars{first, gradients(sum(first), {v[0]})[0], jvp({y}, {v[0]}, {ones})[0]};
+      },
+      {x});
+}
+
+/// d elu / dx = e^x for x < 0, where elu itself is -1 to all digits.
+TYPED_TEST(Extremes, TheSlopesOfEluAndSeluDoNotVanishWhereTheirValuesAreFlat) {
+  const Tensor x = Tensor::of<TypeParam>({-1, -10, -20, -60});
+  const auto elus = derivatives_at([](Var v) { return elu(v, 0.5); }, x), selus = derivatives_at(selu, x);
+  const double scaled = 1.6732632423543772 * 1.0507009873554805;
+  for (std::int64_t i = 0; i < x.size(); ++i) {
+    for (std::size_t k = 0; k < 3; ++k) {
+      EXPECT_NEAR(elus[k].at(i) / std::exp(x.at(i)), 0.5, 1e-6) << x.at(i) << " " << k;
+      EXPECT_NEAR(selus[k].at(i) / std::exp(x.at(i)), scaled, 1e-6) << x.at(i) << " " << k;
+    }
+  }
+}
+
+TYPED_TEST(Extremes, SlopesThatFallAsPowersHoldForEverySize) {
+  const Tensor x = Tensor::of<TypeParam>({-2, 3, 1e10, -1e12, TypeParam(1e18)});
+  const auto wide = derivatives_at([](Var v) { return asinh(v); }, x), soft = derivatives_at(softsign, x);
+  const auto above = derivatives_at([](Var v) { return acosh(abs(v)); }, x);
+  for (std::int64_t i = 0; i < x.size(); ++i) {
+    const double at = x.at(i), size = std::abs(at), side = at < 0 ? -1 : 1;
+    for (const std::size_t k : {0U, 2U}) {
+      EXPECT_NEAR(wide[k].at(i) * std::hypot(size, 1), 1, 1e-6) << at;
+      EXPECT_NEAR(above[k].at(i) * side * std::sqrt(size - 1) * std::sqrt(size + 1), 1, 1e-6) << at;
+      EXPECT_NEAR(soft[k].at(i) * (1 + size) * (1 + size), 1, 1e-6) << at;
+    }
+    EXPECT_NEAR(wide[1].at(i) * std::pow(std::hypot(size, 1), 2) * std::hypot(size, 1) / at, -1, 1e-6) << at;
+    if (size < 1e10) {
+      EXPECT_NEAR(soft[1].at(i) * std::pow(1 + size, 3) * side, -2, 1e-5) << at;
+    }
+  }
+  const TypeParam largest = std::numeric_limits<TypeParam>::max();
+  for (const auto f : {+[](Var v) { return asinh(v); }, +[](Var v) { return acosh(v); }}) {
+    const Tensor slope = derivatives_at(f, Tensor::of<TypeParam>({largest / 64}))[0];
+    EXPECT_NEAR(slope.item() * static_cast<double>(largest / 64), 1, 1e-6);
+  }
+}
+
+TYPED_TEST(Extremes, HardSwishAndSoftsignAreFlatOrLinearAtInfinity) {
+  const TypeParam infinity = std::numeric_limits<TypeParam>::infinity();
+  const Tensor x = Tensor::of<TypeParam>({infinity, -infinity});
+  const auto values = evaluate([](const Vars& v) { return Vars{hard_swish(v[0]), softsign(v[0])}; }, {x});
+  EXPECT_EQ(values[0].at(0), infinity);
+  EXPECT_EQ(values[0].at(1), 0);
+  EXPECT_EQ(values[1].at(0), 1);
+  EXPECT_EQ(values[1].at(1), -1);
+  const auto hard = derivatives_at(hard_swish, x), soft = derivatives_at(softsign, x);
+  for (const std::size_t k : {0U, 2U}) {
+    EXPECT_EQ(hard[k].at(0), 1) << k;
+    EXPECT_EQ(hard[k].at(1), 0) << k;
+    EXPECT_EQ(soft[k].at(0), 0) << k;
+    EXPECT_EQ(soft[k].at(1), 0) << k;
   }
 }
 

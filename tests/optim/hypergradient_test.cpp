@@ -73,6 +73,18 @@ INSTANTIATE_TEST_SUITE_P(Forms, Hypergradient,
                          ::testing::Values(Case{"sgd", true, 1e-3, 0.05}, Case{"sgd", false, 1e-3, 1e-5},
                                            Case{"adam", true, 1e-3, 0.02}, Case{"adam", false, 1e-3, 1e-5}));
 
+TEST(HypergradientDescent, ChangesItsRateByTheSameFractionForGradientsOfEverySize) {
+  for (const auto& [dtype, unit] : {std::pair{f32, 0x1p90}, {f32, 0x1p-90}, {f64, 0x1p700}, {f64, 0x1p-700}}) {
+    Stepper stepper(optim::hypergradient({.lr = 1, .hyper_lr = 0.5, .trust = 0}), one_vector(2, dtype),
+                    zeros({2}, f64));
+    Tensor g = Tensor::of({3 * unit, -4 * unit}).to(dtype);
+    stepper.step(g);
+    stepper.step(g);
+    EXPECT_NEAR(stepper.x(0) / unit, -3 * (1 + 1.5), 1e-6) << unit;
+    EXPECT_NEAR(stepper.x(1) / unit, 4 * (1 + 1.5), 1e-6) << unit;
+  }
+}
+
 /// From a rate 100 times too low or too high, 300 steps on a quadratic end within a tenth of the best fixed rate's
 /// result.
 TEST(HypergradientDescent, RecoversFromRatesAHundredTimesOffOnAQuadratic) {

@@ -259,6 +259,16 @@ TEST_P(EveryOptimizer, GivesTheSameBitsWithEveryPassOff) {
   EXPECT_TRUE(identical(planned.state.parameters, plain.state.parameters));
 }
 
+TEST_P(EveryOptimizer, StaysFiniteAfterAGradientWhoseSquareOverflows) {
+  const Layout layout = layout_of({{"weight", {3, 2}}, {"bias", {3}}}, f32);
+  Stepper stepper(row().make(options_of(row(), 0.1)), layout, ramp(9, f32));
+  Tensor good = full({9}, 0.5, f32), large = full({9}, 1e30, f32);
+  stepper.step(good);
+  stepper.step(large);
+  stepper.step(good);
+  for (std::int64_t i = 0; i < 9; ++i) EXPECT_TRUE(std::isfinite(stepper.x(i))) << i << ": " << stepper.x(i);
+}
+
 TEST_P(EveryOptimizer, AllocatesNothingInAStep) {
   const Layout layout = mixed_layout(f32);
   Stepper stepper(make(0.01), layout, ramp(layout.size, f32));

@@ -56,6 +56,17 @@ TEST(Clipping, AfterAnotherTransformUsesTheNormOfItsDirection) {
   EXPECT_NEAR(stepper.x(4), -4 / (5 + 1e-6), 1e-15);
 }
 
+TEST(Clipping, AfterAnotherTransformHoldsForGradientsWhoseSquaresOverflow) {
+  for (const auto& [dtype, unit] : {std::pair{f32, 0x1p100}, std::pair{f64, 0x1p1000}}) {
+    Stepper stepper(optim::chain(optim::scale(2), optim::clip_norm(1), optim::scale_by_lr(1)), one_vector(2, dtype),
+                    zeros({2}, f64));
+    Tensor g = Tensor::of({3 * unit, 4 * unit}).to(dtype);
+    stepper.step(g);
+    EXPECT_NEAR(stepper.x(0), -0.6, 1e-6) << unit;
+    EXPECT_NEAR(stepper.x(1), -0.8, 1e-6) << unit;
+  }
+}
+
 TEST(Clipping, AdaptivelyByTheNormOfEachOutputUnit) {
   // the columns of the weight are (3, 4) and (0, 0); the bias has norm 5
   const std::vector<double> x = {3, 0, 4, 0, 3, 4}, g = {6, 1, 8, 0, 0.01, 0};
@@ -182,7 +193,7 @@ TEST(Transforms, ASlotThatIsNotDeclaredIsRefused) {
 
 std::vector<double> projected(Transform projection, const Layout& layout, const std::vector<double>& x) {
   Stepper stepper(optim::append(optim::sgd({.lr = 1}), std::move(projection)), layout, Tensor::from(x, {layout.size}));
-  Tensor none = zeros({layout.size}, f64);
+  Tensor none = zeros({layout.size}, layout.dtype);
   stepper.step(none);
   std::vector<double> result;
   for (std::int64_t i = 0; i < layout.size; ++i) result.push_back(stepper.x(i));
@@ -195,6 +206,13 @@ TEST(Projection, OntoABoxNonNegativeNumbersAndABall) {
   expect_near(projected(optim::project_ball(1), matrix_and_bias(), {3, 0, 0, 0, 4, 0}), {0.6, 0, 0, 0, 0.8, 0});
   expect_near(projected(optim::project_ball(9), one_vector(2), {3, 4}), {3, 4});
   EXPECT_THROW((void)optim::project_box(1, 0), UsageError);
+}
+
+TEST(Projection, OntoABallOfParametersWhoseSquaresOverflowOrVanish) {
+  for (const double unit : {1e30, 1e-30})
+    expect_near(projected(optim::project_ball(unit), one_vector(2, f32), {3 * unit, 4 * unit}),
+                {0.6 * unit, 0.8 * unit}, 1e-6 * unit);
+  expect_near(projected(optim::project_ball(1), one_vector(2), {3e200, 4e200}), {0.6, 0.8});
 }
 
 /// The projection onto the simplex by sorting (Held, Wolfe and Crowder 1974).
@@ -221,6 +239,13 @@ TEST(Projection, OfEachRowOntoTheSimplex) {
     wanted.insert(wanted.end(), part.begin(), part.end());
   }
   expect_near(projected(optim::project_simplex(2.5), rows, x), wanted, 1e-12);
+}
+
+TEST(Projection, OntoTheSimplexFromElementsBesideWhichItsTotalIsLost) {
+  for (const std::vector<double>& x : {std::vector<double>{3e7, 1, 2}, {1e8, 0, -1}, {3e38, -3e38, 2}})
+    EXPECT_EQ(projected(optim::project_simplex(1), one_vector(3, f32), x), (std::vector<double>{1, 0, 0})) << x[0];
+  EXPECT_EQ(projected(optim::project_simplex(1), one_vector(3), {1e30, 0, -1e30}), (std::vector<double>{1, 0, 0}));
+  EXPECT_EQ(projected(optim::project_simplex(1), one_vector(2, f32), {1e8, 1e8}), (std::vector<double>{0.5, 0.5}));
 }
 
 // Tests of averages: a constant gradient of -1 makes the parameters 1, 2, 3, ...

@@ -233,6 +233,8 @@ TEST(Schedule, ASecondWarmUpIsRefused) {
 
 TEST(Schedule, AWarmUpLongerThanTheRunNeverEnds) {
   expect_all_near(factors(schedule::cosine({.warmup = 8}), 4, 4), {0, .125, .25, .375});
+  expect_all_near(factors(schedule::one_cycle({.warmup = 8}), 4, 4), {0, .125, .25, .375});
+  EXPECT_NEAR(*schedule::one_cycle({.warmup = 8}).momentum({.step = 3, .total = 4}), 0.85, 1e-12);
 }
 
 TEST(Schedule, JoinRunsEachPartAsIfItWereTheRun) {

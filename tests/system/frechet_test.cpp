@@ -36,6 +36,20 @@ TEST(FrechetDistance, IsZeroForEqualFeaturesAndTheSquaredLengthOfAShift) {
   EXPECT_NEAR(metric::frechet_distance(few, moved), 16 * 0.25, 1e-6);
 }
 
+TEST(FrechetDistance, HoldsForFeaturesWhoseSquaresOverflowOrVanish) {
+  const Tensor far = Tensor::of({0.0, 1e200, 2.0, 3.0}).reshape({2, 2});
+  EXPECT_EQ(metric::frechet_distance(far, far), 0);
+  const Tensor a = features(40, 3, 0), b = features(40, 3, 1);
+  for (const double unit : {0x1p-400, 0x1p400}) {
+    Tensor c = a, d = b;
+    for (std::int64_t i = 0; i < c.size(); ++i) {
+      c.set(i, a.at(i) * unit);
+      d.set(i, b.at(i) * unit);
+    }
+    EXPECT_DOUBLE_EQ(metric::frechet_distance(c, d) / unit / unit, metric::frechet_distance(a, b)) << unit;
+  }
+}
+
 TEST(FrechetDistance, RefusesShapesThatDoNotFitAndIsNanForNan) {
   EXPECT_THROW((void)metric::frechet_distance(features(5, 3, 0), features(5, 4, 0)), UsageError);
   EXPECT_THROW((void)metric::frechet_distance(features(1, 3, 0), features(5, 3, 0)), UsageError);

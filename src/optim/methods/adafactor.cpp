@@ -1,7 +1,9 @@
 // Adafactor: Adam with row and column means for the second moment, and none for the first (Shazeer and Stern 2018; as
 // PyTorch's Adafactor).
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "optim/row.hpp"
 
@@ -34,12 +36,15 @@ Var direction(Update& u, const AdafactorOptions& o) {
   const Var g = u.gradient, x = u.parameter, t = u.step(), lr = u.scalar("lr", o.lr);
   const Var b2 = 1 - pow(t, o.beta2_decay);
   const double eps1 = o.eps1 > 0 ? o.eps1 : x.dtype() == f64 ? 0x1p-52 : 0x1p-23;
+  // limited, so that neither a square nor a sum of them is infinite: infinity / infinity is NaN
+  const double most = x.dtype() == f64 ? std::numeric_limits<double>::max() : std::numeric_limits<float>::max();
+  const Var squares = minimum(square(g), most / static_cast<double>(std::max<std::int64_t>(1, g.size())));
   Var v;
   if (g.rank() < 2) {
-    v = u["v"] = running_mean(u["v"], square(g), b2);
+    v = u["v"] = running_mean(u["v"], squares, b2);
   } else {
-    u["rows"] = running_mean(u["rows"], mean(square(g), -1, Keep::yes), b2);
-    u["columns"] = running_mean(u["columns"], mean(square(g), -2, Keep::yes), b2);
+    u["rows"] = running_mean(u["rows"], mean(squares, -1, Keep::yes), b2);
+    u["columns"] = running_mean(u["columns"], mean(squares, -2, Keep::yes), b2);
     v = u["rows"] * u["columns"] / maximum(mean(u["rows"], -2, Keep::yes), eps1);
   }
   const Var step = g * rsqrt(maximum(v, eps1 * eps1));

@@ -1,6 +1,8 @@
 // FTRL: follow the regularised leader, for each coordinate: AdaGrad's learning rates, and parameters that are exactly 0
 // (McMahan et al. 2013, algorithm 1).
 
+#include <limits>
+
 #include "optim/row.hpp"
 
 namespace thalweg::optim {
@@ -14,16 +16,20 @@ Fields fields(FtrlOptions& o) {
 
 namespace {
 
+constexpr double infinity = std::numeric_limits<double>::infinity();
+
 Var direction(Update& u, const FtrlOptions& o) {
   const Var lr = u.scalar("lr", o.lr), beta = u.scalar("beta", o.beta), x = u.parameter;
   const Var l1 = u.scalar("l1", o.l1), l2 = u.scalar("l2", o.l2);
   const Var moves = lr > 0;  // a schedule may start at 0: such a step changes nothing
   const Var rate = where(moves, lr, 1), is_first = equal(u["last_lr"], 0);
   const Var start = where(is_first, -x * (beta / rate + l2) - sign(x) * l1, u["z"]);
-  const Var n = u["n"] + square(u.gradient);
+  // an element whose square overflows counts as 0: its rate would be 0, and infinite stiffness would make x NaN
+  const Var overflows = equal(u["n"] + square(u.gradient), infinity) * (abs(u.gradient) < infinity);
+  const Var g = where(overflows, 0, u.gradient), n = u["n"] + square(g);
   const Var stiffness = (beta + sqrt(n)) / rate;
   const Var last_stiffness = (beta + sqrt(u["n"])) / where(is_first, rate, u["last_lr"]);
-  const Var z = start + u.gradient - (stiffness - last_stiffness) * x;
+  const Var z = start + g - (stiffness - last_stiffness) * x;
   u["z"] = where(moves, z, u["z"]);
   u["n"] = where(moves, n, u["n"]);
   u["last_lr"] = where(moves, lr, u["last_lr"]);

@@ -1,6 +1,7 @@
 // Hypergradient descent: gradient descent on the learning rate itself (Baydin et al. 2018).
 
 #include "optim/row.hpp"
+#include "optim/total_norm.hpp"
 #include "thalweg/adaptive_rates.hpp"
 
 namespace thalweg::optim {
@@ -28,12 +29,18 @@ Fields fields(HypergradientOptions& o) {
 
 namespace {
 
+/// The cosine of the angle between the gradient and the last direction; 0 where one of them is 0.
+Var cosine(Update& u) {
+  const Var g = u.gradient / unit_of(u, u.gradient), d = u["direction"] / unit_of(u, u["direction"]);
+  const Var lengths = sqrt(u.total(square(g))) * sqrt(u.total(square(d)));
+  return where(lengths > 0, u.total(g * d) / lengths, 0);
+}
+
 /// The learning rate of this step, from the learning rate of the last step.
 Var stepped_rate(Update& u, const HypergradientOptions& o) {
-  const Var along = u.total(u.gradient * u["direction"]), step = u.scalar("hyper_lr", o.hyper_lr);
-  if (!o.multiplicative) return maximum(u["rate"] + step * along, 0);
-  const Var lengths = sqrt(u.total(square(u.gradient))) * sqrt(u.total(square(u["direction"])));
-  return u["rate"] * (1 + step * where(lengths > 0, along / lengths, 0));
+  const Var step = u.scalar("hyper_lr", o.hyper_lr);
+  if (o.multiplicative) return u["rate"] * (1 + step * cosine(u));
+  return maximum(u["rate"] + step * u.total(u.gradient * u["direction"]), 0);
 }
 
 Var adam_direction(Update& u, const HypergradientOptions& o) {
@@ -45,8 +52,8 @@ Var adam_direction(Update& u, const HypergradientOptions& o) {
 
 /// The learning rate that gives the longest step allowed.
 Var trusted_rate(Update& u, const HypergradientOptions& o) {
-  const Var length = maximum(sqrt(u.total(square(u.parameter))), 1e-3);
-  return u.scalar("trust", o.trust) * length / maximum(sqrt(u.total(square(u["direction"]))), 1e-30);
+  const Var length = maximum(total_norm(u, u.parameter), 1e-3);
+  return u.scalar("trust", o.trust) * length / maximum(total_norm(u, u["direction"]), 1e-30);
 }
 
 Var direction(Update& u, const HypergradientOptions& o) {
@@ -75,7 +82,7 @@ std::vector<OptimizerRow> hypergradient_methods() {
                       "or Adam's",
            .when = "where the order of magnitude of the learning rate is not known, and a search for it costs too much",
            .source = "Baydin et al. 2018",
-           .passes = 4})};
+           .passes = 5})};
 }
 
 }  // namespace thalweg::optim

@@ -42,6 +42,7 @@ double one_cycle_curve(const OneCycleOptions& o, const Place& at, double low, do
     return o.anneal == "linear" ? from + (to - from) * part : cosine_between(from, to, part);
   };
   const double t = at.inside(), last = at.n - 1, top = o.pct_start * at.n - 1;
+  if (last <= 0) return high;  // one step has no room to rise or fall; a warm-up over the whole run leads up to it
   if (top > 0 && t <= top) return between(low, high, t / top);
   const double back = o.three_phase ? std::max(top, 2 * top) : top;
   if (back > top && t <= back) return between(high, low, (t - top) / (back - top));
