@@ -11,6 +11,7 @@
 #include "core/nesting.hpp"
 #include "core/utf8.hpp"
 #include "data/preprocessing.hpp"
+#include "data/repeated_key.hpp"
 
 namespace thalweg::data {
 
@@ -318,6 +319,7 @@ Preprocessing Preprocessing::from_json(std::string_view text) {
   try {
     if (!nests_within(text, deepest)) damaged("values nested too deep");
     const Json json = Json::parse(text);
+    if (const auto twice = repeated_key(text)) damaged(fmt::format("'{}' is there twice", *twice));
     if (json.at("format").get<int>() != format_version) damaged("a format that this version does not know");
     const auto kind = json.at("kind").get<std::string>();
     if (kind == "table") return table_of(json);
