@@ -111,13 +111,20 @@ Measured given_data(const EvaluateArguments& arguments, const data::Preprocessin
           arguments.data.empty() ? arguments.images : arguments.data};
 }
 
-/// The baselines of the run, if it saved any and they fit this data.
-std::vector<NamedMetrics> baselines_on(const EvaluateArguments& arguments, const Model& model, const Dataset& data) {
+/// The baselines of the run, if it saved any and they fit this data. The model is measured without them if their file
+/// is damaged.
+std::vector<NamedMetrics> baselines_on(const EvaluateArguments& arguments, const Model& model, const Dataset& data,
+                                       const Context& context) {
   const fs::path file = fs::path(arguments.run) / "baselines.safetensors";
   const bool known = fs::exists(file) && !data.streams() && data.has("input") && data.rows() > 0;
   if (!known) return {};
   const Recipe& recipe = model.parts().recipe;
-  return metrics_of(load_baselines(file, *model.parts().loss, recipe.outputs, data), recipe, data);
+  try {
+    return metrics_of(load_baselines(file, *model.parts().loss, recipe.outputs, data), recipe, data);
+  } catch (const ModelError& error) {
+    if (!context.quiet) say("warning: no baselines: {}\n", error.what());
+    return {};
+  }
 }
 
 bool is_own(const EvaluateArguments& arguments) {
@@ -298,7 +305,7 @@ int run(const EvaluateArguments& arguments, const Context& context) {
   const Recipe& recipe = model.parts().recipe;
   const Measured measured = measured_data(arguments, recipe.preprocessing, context);
   const Evaluation evaluation = model.evaluate(measured.data);
-  const std::vector<NamedMetrics> baselines = baselines_on(arguments, model, measured.data);
+  const std::vector<NamedMetrics> baselines = baselines_on(arguments, model, measured.data, context);
   if (!context.json) {
     print_metrics(measured.name, evaluation.metrics, metrics_note(evaluation.rows, recipe, measured.data.has("weight")),
                   baselines);
