@@ -50,6 +50,78 @@ class Damaged : public ImageFilesTest {
   }
 };
 
+const std::string diffusion =
+    "[data]\nformat = \"idx\"\nvalidation = 0.2\nclasses = [\"even\", \"odd\"]\n"
+    "train = { images = \"t-images\", labels = \"t-labels\" }\n"
+    "[system]\nkind = \"diffusion\"\nwidth = 8\nlevels = 1\nsteps = 2\n";
+
+TEST_F(Damaged, AMovingAverageThatDoesNotFitIsRefused) {
+  write_pictures();
+  train("d", diffusion);
+  const std::string average = "ema/unet/input/weight", own = "unet/input/weight";
+  for (const std::string& name : {average, own}) {
+    change("d", [&](SafetensorsFile& file) { tensor(file, name) = tensor(file, name).reshape({72}); });
+    expect_refused("generate bad --count 1", "'" + average + "' is ");
+    expect_refused("evaluate bad", "'" + average + "' is ");
+  }
+  change("d", [](SafetensorsFile& file) {
+    std::erase_if(file.tensors, [](const auto& entry) { return entry.first.starts_with("ema/"); });
+  });
+  expect_refused("generate bad --count 1", "has no moving average 'ema'");
+}
+
+TEST_F(Damaged, TheRunThatAnotherStartsFromIsRefusedAsAModel) {
+  std::string lines, pairs = "first,second,first_score,second_score\n";
+  for (int i = 0; i < 80; ++i) {
+    lines += "say word" + std::to_string(i % 7) + " the end\n";
+    pairs += "good word,bad word,1,0\n";
+  }
+  write("lines.txt", lines);
+  write("pairs.csv", pairs);
+  train("text",
+        "[data]\nformat = \"text\"\ntrain = \"lines.txt\"\nvalidation = 0.1\nsequence_length = 16\n"
+        "[model]\nkind = \"gpt\"\nlayers = 1\nwidth = 16\nheads = 2\ncontext = 16\n");
+  write("dpo.toml",
+        "[data]\nformat = \"preferences\"\ntrain = \"pairs.csv\"\nvalidation = 0.1\n"
+        "[system]\nkind = \"dpo\"\ngpt = \"bad\"\nlength = 8\n");
+  for (const auto& options : {"{ layers = 1", "{ layers = 0, width = 16, heads = 2 }", "7"}) {
+    change("text", [&](SafetensorsFile& file) { file.metadata["model.options"] = options; });
+    expect_refused("train dpo.toml -q --epochs 1", "bad/model.safetensors");
+  }
+}
+
+TEST_F(Damaged, ALossThatDoesNotFitTheClassesIsRefused) {
+  std::string table = "x,y\n";
+  for (int i = 0; i < 60; ++i) table += std::to_string(i) + "," + "uvw"[i % 3] + "\n";
+  write("t.csv", table);
+  ASSERT_EQ(run("train t.csv --target y --epochs 1 -q --out r").code, 0);
+  ASSERT_EQ(run("train t.csv --target y --epochs 40 -q --stop-after 2 --out stopped").code, 0);
+  const SafetensorsFile recipe = read_safetensors(path("stopped/recipe.safetensors"));
+  for (const auto& [kind, options, word] :
+       {std::tuple("cross_entropy", "{ class_weights = [1.0, 2.0] }", "class_weights"), {"mse", "{}", "[mse]"}}) {
+    const auto replace_loss = [&](SafetensorsFile& file) {
+      file.metadata["loss.kind"] = kind;
+      file.metadata["loss.options"] = options;
+    };
+    change("r", replace_loss);
+    expect_refused("evaluate bad", word);
+    expect_refused("evaluate bad --data t.csv", word);
+    SafetensorsFile bad = recipe;
+    replace_loss(bad);
+    write_safetensors(path("stopped/recipe.safetensors"), bad);
+    expect_refused("evaluate stopped --data t.csv", word);
+  }
+}
+
+TEST_F(Damaged, ImagesOfAnotherSizeAreNotMeasured) {
+  write_pictures();
+  train("m", "[data]\nformat = \"idx\"\nvalidation = 0.2\ntrain = { images = \"t-images\", labels = \"t-labels\" }\n");
+  write_idx("other", Tensor({40, 9, 9}, u8));
+  const Ran ran = run("evaluate m --images other --labels t-labels");
+  EXPECT_EQ(ran.code, 3) << ran.err;
+  EXPECT_NE(ran.err.find("other has images of (9, 9, 1). Wanted: images of (8, 8, 1)"), std::string::npos) << ran.err;
+}
+
 TEST_F(Damaged, WithoutItsBaselinesARunIsMeasuredAlone) {
   write_table("t.csv");
   ASSERT_EQ(run("train t.csv --target y --epochs 2 -q --out r").code, 0);

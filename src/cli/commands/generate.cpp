@@ -44,9 +44,9 @@ void refuse_others(const GenerateArguments& arguments, const Names& others, std:
 }
 
 int write_text(const GenerateArguments& arguments, const Context& context) {
+  const Model model = Model::load(arguments.run, context.registry);
   refuse_others(arguments, of_systems, "a model");
   refuse_device(arguments.device, "text is written token by token");
-  const Model model = Model::load(arguments.run, context.registry);
   const SignalWatch signals;
   TextOutput output;
   if (!context.json) output.add(arguments.prompt);
