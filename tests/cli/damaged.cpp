@@ -70,6 +70,17 @@ TEST_F(Damaged, AMovingAverageThatDoesNotFitIsRefused) {
   expect_refused("generate bad --count 1", "has no moving average 'ema'");
 }
 
+TEST_F(Damaged, PicturesOfAnySizeAreNotMade) {
+  write_pictures();
+  train("d", diffusion);
+  change("d", [](SafetensorsFile& file) {
+    auto preprocessing = nlohmann::json::parse(file.metadata["preprocessing"]);
+    preprocessing["input"] = {40'000, 40'000, 1};
+    file.metadata["preprocessing"] = preprocessing.dump();
+  });
+  expect_refused("generate bad --count 1", "rows of (40000, 40000, 1). Wanted: at most 16777216 numbers");
+}
+
 TEST_F(Damaged, TheRunThatAnotherStartsFromIsRefusedAsAModel) {
   std::string lines, pairs = "first,second,first_score,second_score\n";
   for (int i = 0; i < 80; ++i) {
