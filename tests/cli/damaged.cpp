@@ -70,6 +70,7 @@ TEST_F(Damaged, AMovingAverageThatDoesNotFitIsRefused) {
   expect_refused("generate bad --count 1", "has no moving average 'ema'");
 }
 
+/// A net of convolutions has the same parameters for pictures of any size.
 TEST_F(Damaged, PicturesOfAnySizeAreNotMade) {
   write_pictures();
   train("d", diffusion);
@@ -79,6 +80,26 @@ TEST_F(Damaged, PicturesOfAnySizeAreNotMade) {
     file.metadata["preprocessing"] = preprocessing.dump();
   });
   expect_refused("generate bad --count 1", "rows of (40000, 40000, 1). Wanted: at most 16777216 numbers");
+}
+
+TEST_F(Damaged, APlayerIsRefusedBeforeTheGameBegins) {
+  train("p",
+        "[system]\nkind = \"self_play\"\nenvironment = \"tic_tac_toe\"\ngames = 2\nsimulations = 2\nrows = 16\n"
+        "passes = 1\nfilters = 4\nblocks = 0\nhidden = 8\ntrial_games = 0\n");
+  change("p", [](SafetensorsFile& file) {
+    const Tensor& weight = tensor(file, "hidden/weight");
+    tensor(file, "hidden/weight") = weight.reshape({weight.shape()[1], weight.shape()[0]});
+  });
+  expect_refused("play bad </dev/null", "'hidden/weight'");
+  const auto resize = [&](const std::string& size, const std::string& by) {
+    change("p", [&](SafetensorsFile& file) { replace(file.metadata["system.options"], size, by); });
+  };
+  for (const char* command : {"play bad </dev/null", "evaluate bad"}) {
+    resize("rows = 16", "rows = 1000000000");
+    expect_refused(command, "a collection of 1,000,000,000 rows");
+    resize("hidden = 8", "hidden = 1000000000");
+    expect_refused(command, "'hidden/weight'");
+  }
 }
 
 TEST_F(Damaged, TheRunThatAnotherStartsFromIsRefusedAsAModel) {
