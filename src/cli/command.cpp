@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <span>
 
+#include "cli/checks.hpp"
 #include "cli/command.hpp"
 #include "cli/commands_parts.hpp"
 #include "cli/output.hpp"
@@ -137,6 +138,7 @@ int parse_and_run(int argc, const char* const* argv, const Registry& registry) {
     fail_usage(app, error);
   }
   refuse_empty_options(chosen(app));
+  expect_whole_numbers(chosen(app));
   return context.run();
 }
 

@@ -132,6 +132,22 @@ OpenedRun open_run(const fs::path& folder, Parameters parameters, const Registry
   return run;
 }
 
+namespace {
+
+/// A trainer of what recipe.safetensors describes.
+Trainer trainer_of(const Recipe& recipe, const Dataset& rows, const Optimizer& optimizer, const Config& config,
+                   const fs::path& folder, const Registry& registry) {
+  try {
+    Trainer trainer(recipe.make_model(registry), recipe.make_loss(registry), optimizer, config.train.threads);
+    trainer.init(rows.slice(0, 1), config.seed);
+    return trainer;
+  } catch (const UsageError& error) {
+    fail<ModelError>("[model] {}: {}", (folder / "recipe.safetensors").string(), error.what());
+  }
+}
+
+}  // namespace
+
 OpenedRun open_stopped(const fs::path& folder, const Recipe& recipe, const Dataset& rows, const Registry& registry,
                        std::vector<std::string>& warnings, int threads) {
   const ConfigTree tree = read_toml(folder / "config.toml");
@@ -141,8 +157,7 @@ OpenedRun open_stopped(const fs::path& folder, const Recipe& recipe, const Datas
   Config config = read_config(tree, read_data_options(tree, folder), facts, registry);
   if (threads > 0) config.train.threads = threads;
   Optimizer optimizer = config.make_optimizer(registry);
-  Trainer trainer(recipe.make_model(registry), recipe.make_loss(registry), optimizer, config.train.threads);
-  trainer.init(rows.slice(0, 1), config.seed);
+  Trainer trainer = trainer_of(recipe, rows, optimizer, config, folder, registry);
   OpenedRun run{.folder = folder,
                 .name = folder.filename().string(),
                 .config = std::move(config),

@@ -11,6 +11,7 @@
 #include <sstream>
 
 #include "cli/assignment.hpp"
+#include "cli/checks.hpp"
 #include "cli/output.hpp"
 #include "cli/sitting.hpp"
 #include "core/counted.hpp"
@@ -53,6 +54,7 @@ struct RunArguments {
       fail<UsageError>("[run] {}. Hint: --out FOLDER, --resume, --stop-after N, --set KEY=VALUE, --quiet, --json",
                        error.what());
     }
+    expect_whole_numbers(app);
   }
 };
 

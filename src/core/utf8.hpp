@@ -25,6 +25,17 @@ namespace thalweg {
   return overlong || outside ? 0 : length;
 }
 
+/// Bytes at the end of a text that begin a character, whose other bytes may follow.
+[[nodiscard]] inline std::size_t utf8_begun(std::string_view text) {
+  for (std::size_t bytes = 1; bytes <= 3 && bytes <= text.size(); ++bytes) {
+    const auto lead = static_cast<unsigned char>(text[text.size() - bytes]);
+    if ((lead & 0xc0) == 0x80) continue;  // a byte within a character
+    const std::size_t length = lead < 0xc2 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 1;
+    return length > bytes ? bytes : 0;
+  }
+  return 0;
+}
+
 /// Whether the whole text is well-formed UTF-8.
 [[nodiscard]] inline bool is_utf8(std::string_view text) {
   while (!text.empty()) {

@@ -6,11 +6,12 @@
 #include <nlohmann/json.hpp>
 #include <variant>
 
-#include "core/checked.hpp"
 #include "core/error.hpp"
 #include "core/nesting.hpp"
 #include "core/utf8.hpp"
 #include "data/preprocessing.hpp"
+#include "data/repeated_key.hpp"
+#include "data/row_size.hpp"
 
 namespace thalweg::data {
 
@@ -205,8 +206,9 @@ TensorPreprocessing tensor_of(const Json& json) {
       .affine = affine_of(json, "affine"),
       .task = name_of<Task>(json, "task"),
       .classes = json.at("classes").get<std::vector<std::string>>()};
-  static_cast<void>(checked_mul(tensor.input.size(), 8, "input"));  // throws on overflow
   if (tensor.input.size() == 0) damaged("an input without elements");
+  if (tensor.input.size() > most_in_row)
+    damaged(fmt::format("rows of {}. Wanted: at most {} numbers", tensor.input, most_in_row));
   tensor.dtype = dtype_of(json.at("dtype").get<std::string>());
   return tensor;
 }
@@ -318,6 +320,7 @@ Preprocessing Preprocessing::from_json(std::string_view text) {
   try {
     if (!nests_within(text, deepest)) damaged("values nested too deep");
     const Json json = Json::parse(text);
+    if (const auto twice = repeated_key(text)) damaged(fmt::format("'{}' is there twice", *twice));
     if (json.at("format").get<int>() != format_version) damaged("a format that this version does not know");
     const auto kind = json.at("kind").get<std::string>();
     if (kind == "table") return table_of(json);

@@ -10,6 +10,7 @@
 #include "core/workers.hpp"
 #include "data/preprocessing.hpp"
 #include "data/read_ahead.hpp"
+#include "data/row_size.hpp"
 
 namespace thalweg::data {
 
@@ -92,6 +93,9 @@ TensorPreprocessing TensorPreprocessing::fit(const Dataset& data, std::span<cons
   const std::int64_t rows = data.rows(), row_size = row_shape.size();
   if (training_rows.empty() || row_size == 0)
     fail<DataError>("[preprocessing] nothing to fit to: {} rows of {}", rows, row_shape);
+  if (row_size > most_in_row)
+    fail<DataError>("[preprocessing] rows of {}. Wanted: at most {} numbers. Hint: make the pictures smaller.",
+                    row_shape, most_in_row);
   for (const std::int64_t row : training_rows) {
     if (row < 0 || row >= rows) fail<UsageError>("[preprocessing] row {} of {} rows", row, rows);
   }

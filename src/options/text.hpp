@@ -23,9 +23,11 @@ namespace thalweg {
   return value;
 }
 
-[[nodiscard]] inline std::optional<std::int64_t> parse_integer(std::string_view text) {
+/// The same for a whole number; nothing for one that does not fit.
+template <class Integer = std::int64_t>
+[[nodiscard]] std::optional<Integer> parse_integer(std::string_view text) {
   if (text.starts_with('+') && text.size() > 1 && text[1] != '-') text.remove_prefix(1);
-  std::int64_t value = 0;
+  Integer value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc{} || end != text.data() + text.size() || text.empty()) return std::nullopt;
   return value;

@@ -8,6 +8,7 @@
 #include "core/error.hpp"
 #include "data/feature_columns.hpp"
 #include "options/text.hpp"
+#include "store/saved_options.hpp"
 #include "thalweg/ops.hpp"
 
 namespace thalweg {
@@ -82,11 +83,8 @@ const std::string& entry(const SafetensorsFile& file, const std::string& key, co
 }
 
 Choice choice_in(const SafetensorsFile& file, const std::string& section, const std::string& name) {
-  const ConfigTree tree = parse_toml("options = " + entry(file, section + ".options", name));
-  const auto* options = tree.find("options");
-  const auto* map = options ? options->get_if<OptionMap>() : nullptr;
-  if (!map || tree.values.size() != 1) fail<ModelError>("[model] {}: {}.options is not a table", name, section);
-  return {entry(file, section + ".kind", name), *map};
+  (void)entry(file, section + ".options", name);  // which says more about a model that has none
+  return {entry(file, section + ".kind", name), saved_options(file, section + ".options", name)};
 }
 
 /// The number of outputs that the data requires; empty if any number is possible.

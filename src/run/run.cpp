@@ -71,11 +71,11 @@ RunFolder::~RunFolder() {
 
 namespace {
 
-/// The folder without a trailing slash. `.` and `..`, which exist already, are replaced by their names, because runs
-/// are numbered and linked by name. Throws UsageError if one of these is not empty.
+/// The folder without a trailing slash. `.`, `..` and the root, which exist already, are replaced by their names,
+/// because runs are numbered and linked by name. Throws UsageError if one of these is not empty.
 fs::path named(const fs::path& folder) {
   fs::path path = folder.has_filename() ? folder : folder.parent_path();
-  if (path.filename() != "." && path.filename() != "..") return path;
+  if (path.has_filename() && path.filename() != "." && path.filename() != "..") return path;
   std::error_code error;
   path = fs::canonical(path, error);
   const bool empty = !error && fs::is_empty(path, error);

@@ -5,7 +5,7 @@
 #include "data/preprocessing.hpp"
 #include "options/error.hpp"
 #include "run/run.hpp"
-#include "store/safetensors.hpp"
+#include "store/saved_options.hpp"
 
 namespace thalweg {
 
@@ -26,19 +26,16 @@ struct Described {
 
 Described described(const std::string& run) {
   const std::filesystem::path file = model_file(run);
-  const auto metadata = read_safetensors(file).metadata;
-  const auto entry = [&](const char* key) -> const std::string& {
+  const SafetensorsFile saved = read_safetensors(file);
+  const auto& metadata = saved.metadata;
+  const auto entry = [&](const std::string& key) -> const std::string& {
     const auto found = metadata.find(key);
     if (found == metadata.end()) fail<UsageError>("[run] {} is not a run of a system or model: it has no {}", run, key);
     return found->second;
   };
-  const bool is_model = metadata.contains("model.kind");
-  const ConfigTree tree = parse_toml("options = " + entry(is_model ? "model.options" : "system.options"));
-  const OptionValue* options = tree.find("options");
-  const auto* map = options ? options->get_if<OptionMap>() : nullptr;
-  if (!map) fail<ModelError>("[model] {}: its options are not a table", file.string());
+  const std::string section = metadata.contains("model.kind") ? "model" : "system";
   return {file,
-          {entry(is_model ? "model.kind" : "system.kind"), *map},
+          {entry(section + ".kind"), saved_options(saved, section + ".options", file.string())},
           data::Preprocessing::from_json(entry("preprocessing"))};
 }
 

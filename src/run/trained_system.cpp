@@ -9,6 +9,7 @@
 #include "run/other_kind.hpp"
 #include "run/run.hpp"
 #include "store/safetensors.hpp"
+#include "store/saved_options.hpp"
 
 namespace thalweg {
 
@@ -33,22 +34,30 @@ State state_in(const SafetensorsFile& file, const std::string& name) {
   return state;
 }
 
-/// The parameters that are moving averages, as the system's objectives name them.
-void mark_averages(State& state, const System& system) {
+/// Marks the parameters that are moving averages of this name. Throws ModelError if there are none, or if one differs
+/// from its parameter in shape.
+void mark_average(Layout& layout, const std::string& average, const std::string& name) {
+  const std::string prefix = average + "/";
+  bool any = false;
+  for (ParameterEntry& parameter : layout.entries) {
+    if (parameter.average || !parameter.name.starts_with(prefix)) continue;
+    const std::string_view own = std::string_view(parameter.name).substr(prefix.size());
+    const auto averaged = std::ranges::find(layout.entries, own, &ParameterEntry::name);
+    if (averaged == layout.entries.end()) continue;
+    if (averaged->shape != parameter.shape)
+      fail<ModelError>("[model] {}: '{}' is {}. Wanted: {}, as '{}'", name, parameter.name, parameter.shape,
+                       averaged->shape, own);
+    parameter.average = parameter.frozen = any = true;
+    layout.averages_size += parameter.shape.size();
+  }
+  if (!any) fail<ModelError>("[model] {} has no moving average '{}'. Wanted: one of its parameters", name, average);
+}
+
+/// Marks the moving averages that the system's objectives name.
+void mark_averages(State& state, const System& system, const std::string& name) {
   Layout layout = *state.layout;
-  const auto is_there = [&](std::string_view name) {
-    return std::ranges::find(layout.entries, name, &ParameterEntry::name) != layout.entries.end();
-  };
   for (const SystemObjective& objective : system.objectives) {
-    for (const MovingAverage& average : objective.options.averages) {
-      for (ParameterEntry& parameter : layout.entries) {
-        const std::string prefix = average.name + "/";
-        if (parameter.average || !parameter.name.starts_with(prefix)) continue;
-        if (!is_there(std::string_view(parameter.name).substr(prefix.size()))) continue;
-        parameter.average = parameter.frozen = true;
-        layout.averages_size += parameter.shape.size();
-      }
-    }
+    for (const MovingAverage& average : objective.options.averages) mark_average(layout, average.name, name);
   }
   state.layout = std::make_shared<const Layout>(std::move(layout));
 }
@@ -60,11 +69,7 @@ std::string entry(const SafetensorsFile& file, const char* key, const std::strin
 }
 
 Choice choice_in(const SafetensorsFile& file, const std::string& name) {
-  const ConfigTree tree = parse_toml("options = " + entry(file, "system.options", name));
-  const auto* options = tree.find("options");
-  const auto* map = options ? options->get_if<OptionMap>() : nullptr;
-  if (!map || tree.values.size() != 1) fail<ModelError>("[model] {}: system.options is not a table", name);
-  return {entry(file, "system.kind", name), *map};
+  return {entry(file, "system.kind", name), saved_options(file, "system.options", name)};
 }
 
 }  // namespace
@@ -130,7 +135,7 @@ TrainedSystem load_system(const std::filesystem::path& path, const Registry& reg
     trained.system =
         registry.system(trained.choice.kind)
             .make(system_data(trained.preprocessing, threads, registry.environments()), trained.choice.options);
-    mark_averages(trained.state, trained.system);
+    mark_averages(trained.state, trained.system, name);
     if (Device* far = chosen_device().far())
       (void)Mirrored::write_there(*far, trained.state.parameters);  // only once, not in each call
     return trained;

@@ -70,9 +70,22 @@ void write_output(const std::filesystem::path& path, std::string_view text) {
   const auto there = std::filesystem::status(path, none);
   if (!std::filesystem::exists(there)) return write_atomically(path, text);
   if (std::filesystem::is_regular_file(there)) return write_atomically(std::filesystem::canonical(path), text);
-  const Descriptor device(path, O_WRONLY);
-  if (!write_all(device.number(), std::as_bytes(std::span(text.data(), text.size()))))
+  const OutputFile device = open_output(path);
+  if (std::fwrite(text.data(), 1, text.size(), device.get()) != text.size() || std::fflush(device.get()) != 0)
     fail<IoError>("[write] {}: {}", path.string(), std::strerror(errno));
+}
+
+OutputFile open_output(const std::filesystem::path& path) {
+  const int number = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK | O_CLOEXEC, 0666);
+  std::error_code none;
+  if (number < 0 && errno == ENXIO && std::filesystem::is_fifo(path, none))
+    fail<IoError>("[write] {}: nobody reads this pipe. Hint: start its reader first", path.string());
+  if (number < 0) fail<IoError>("[write] {}: {}", path.string(), std::strerror(errno));
+  (void)::fcntl(number, F_SETFL, O_WRONLY);  // from here on, writes wait for the reader
+  OutputFile file(::fdopen(number, "wb"), std::fclose);
+  if (!file) ::close(number);
+  if (!file) fail<IoError>("[write] {}: {}", path.string(), std::strerror(ENOMEM));
+  return file;
 }
 
 void write_atomically(const std::filesystem::path& path, std::string_view text) {

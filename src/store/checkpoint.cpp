@@ -15,6 +15,7 @@
 #include "core/error.hpp"
 #include "core/nesting.hpp"
 #include "data/file.hpp"
+#include "data/repeated_key.hpp"
 #include "options/text.hpp"
 #include "store/atomic_file.hpp"
 #include "store/checksum.hpp"
@@ -209,6 +210,8 @@ json read_manifest(const fs::path& path) {
   json sealed = nests_within(text, deepest) ? json::parse(text, nullptr, false) : json();
   if (!sealed.is_object() || !sealed.contains("manifest") || !sealed.contains("checksum"))
     fail<ModelError>("[checkpoint] {}: its manifest is no JSON object as a run writes it", path.string());
+  if (const auto twice = data::repeated_key(text))
+    fail<ModelError>("[checkpoint] {}: its manifest has '{}' twice", path.string(), *twice);
   const std::string inside = sealed["manifest"].dump();
   if (sealed["checksum"] != checksum(std::as_bytes(std::span(inside))))
     fail<ModelError>("[checkpoint] {}: the checksum of its manifest differs", path.string());

@@ -6,10 +6,13 @@
 #include <cmath>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "core/error.hpp"
+#include "core/escape.hpp"
 #include "core/nesting.hpp"
 #include "data/file.hpp"
+#include "data/repeated_key.hpp"
 #include "store/atomic_file.hpp"
 #include "store/checksum.hpp"
 
@@ -66,6 +69,7 @@ class Reader {
     data_size_ = size - data_begin_;
     const auto header = nests_within(text, deepest) ? Json::parse(text, nullptr, false) : Json();
     if (!header.is_object()) bad("its header is no JSON object");
+    if (const auto twice = data::repeated_key(text)) bad(fmt::format("its header has '{}' twice", shown(*twice)));
     for (const auto& [name, entry] : header.items()) {
       if (name == "__metadata__") {
         read_metadata(entry);
@@ -179,6 +183,7 @@ namespace {
 /// Builds the header tensor by tensor: inserting them into one JSON object would search all earlier names each time.
 std::string header_of(const SafetensorsFile& file) {
   std::string text = "{";
+  std::set<std::string_view> names = {"__metadata__"};
   const auto add = [&](const std::string& name, const std::string& value) {
     text += (text.size() > 1 ? "," : "") + Json(name).dump() + ":" + value;
   };
@@ -188,6 +193,8 @@ std::string header_of(const SafetensorsFile& file) {
   add("__metadata__", Json(metadata).dump());
   std::int64_t offset = 0;
   for (const auto& [name, tensor] : file.tensors) {
+    if (!names.insert(name).second)  // such a file could not be read
+      fail<UsageError>("[safetensors] two tensors are named '{}'. Wanted: a name of its own for each", name);
     const auto end = offset + static_cast<std::int64_t>(tensor.bytes());
     const auto sizes = tensor.shape().sizes();
     const nlohmann::ordered_json entry = {{"dtype", name_of(tensor.dtype())},

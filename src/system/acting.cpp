@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/error.hpp"
+#include "core/numbers.hpp"
 #include "options/nearest_name.hpp"
 #include "thalweg/ops.hpp"
 #include "thalweg/optimizers.hpp"
@@ -120,6 +121,11 @@ Said Adviser::operator()(const State& state, Positions positions,
   return mean;
 }
 
+void Adviser::expect_net_in(const State& state, const Environment& game) const {
+  const Environment* const one = &game;
+  (void)(*this)(state, {&one, 1});
+}
+
 std::int64_t most_probable(std::span<const float> log_probabilities, const Environment& at) {
   std::int64_t best = -1;
   for (std::int64_t action = 0; action < std::ssize(log_probabilities); ++action) {
@@ -152,6 +158,13 @@ std::int64_t any_action(const Environment& at, double unit) {
     if (at.legal(action) && left-- == 0) return action;
   }
   return -1;
+}
+
+void expect_collection(std::string_view system, std::int64_t rows, std::int64_t numbers) {
+  constexpr std::int64_t most = std::int64_t{1} << 26;
+  if (rows <= most / std::max<std::int64_t>(1, numbers)) return;
+  fail<UsageError>("[{}] a collection of {} rows of {} numbers. Wanted: at most {} numbers", system, with_commas(rows),
+                   with_commas(numbers), with_commas(most));
 }
 
 State untrained(const Objective& objective, const Dataset& like, std::uint64_t seed) {

@@ -47,6 +47,9 @@ class Adviser {
   /// log-probabilities are not normalised.
   [[nodiscard]] Said operator()(const State& state, Positions positions,
                                 std::span<const Environment::Symmetry> symmetries = {}) const;
+  /// Throws ModelError if the state lacks a parameter of the net, or has it in another shape: before anything is shown,
+  /// or is made of the sizes in the net's options.
+  void expect_net_in(const State& state, const Environment& game) const;
 
  private:
   Apply net_;
@@ -69,6 +72,10 @@ template <class Net>
 [[nodiscard]] std::int64_t drawn(std::span<const float> log_probabilities, const Environment& at, double unit);
 /// Draws one of the legal actions, all with the same probability.
 [[nodiscard]] std::int64_t any_action(const Environment& at, double unit);
+
+/// Throws UsageError if the rows of a collection, of so many numbers each, take more than 256 MiB. The options of a
+/// trained system come from its file, which could ask for any number of rows.
+void expect_collection(std::string_view system, std::int64_t rows, std::int64_t numbers);
 
 /// The initial state of an objective.
 [[nodiscard]] State untrained(const Objective& objective, const Dataset& like, std::uint64_t seed);

@@ -5,8 +5,8 @@
 #include "core/error.hpp"
 #include "core/hint.hpp"
 #include "options/error.hpp"
-#include "options/toml.hpp"
 #include "store/checksum.hpp"
+#include "store/saved_options.hpp"
 
 namespace fs = std::filesystem;
 
@@ -26,12 +26,8 @@ FinishedRun finished_run(std::string_view key, const std::string& run, std::stri
   };
   const std::string prefix = read.metadata.contains("model.kind") ? "model." : "system.";
   if (entry(prefix + "kind") != kind) refuse(fmt::format("it is a run of {}", entry(prefix + "kind")));
-  const ConfigTree tree = parse_toml("options = " + entry(prefix + "options"));
-  const OptionValue* value = tree.find("options");
-  const auto* options = value ? value->get_if<OptionMap>() : nullptr;
-  if (!options) refuse("the options are missing in its model");
-  return {file.string(), *options, data::Preprocessing::from_json(entry("preprocessing")),
-          fmt::format("{:08x}", checksum_of(read))};
+  return {file.string(), saved_options(read, prefix + "options", file.string()),
+          data::Preprocessing::from_json(entry("preprocessing")), fmt::format("{:08x}", checksum_of(read))};
 }
 
 FinishedRun finished_run_as_it_was(std::string_view key, const std::string& run, std::string_view kind,

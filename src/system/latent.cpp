@@ -5,8 +5,8 @@
 #include "core/hint.hpp"
 #include "data/preprocessing.hpp"
 #include "options/error.hpp"
-#include "options/toml.hpp"
 #include "store/checksum.hpp"
+#include "store/saved_options.hpp"
 #include "system/acting.hpp"
 #include "system/images.hpp"
 
@@ -35,13 +35,9 @@ SafetensorsFile trained_vae(const std::string& run) {
 }
 
 VaeOptions options_in(const SafetensorsFile& file, const std::string& run) {
-  const auto text = file.metadata.find("system.options");
-  const ConfigTree tree = parse_toml("options = " + (text == file.metadata.end() ? "0" : text->second));
-  const OptionValue* value = tree.find("options");
-  const auto* map = value ? value->get_if<OptionMap>() : nullptr;
-  if (!map) refuse(run, "the options are missing in its model");
+  const std::string name = model_of(run).string();
   VaeOptions options;
-  read_fields(options.fields(), *map, "vae");
+  read_saved_fields(options.fields(), saved_options(file, "system.options", name), name);
   if (options.levels == 0)
     refuse(run,
            "its code is a vector of {} numbers. Wanted: a code that is a grid, for convolutions. Hint: "

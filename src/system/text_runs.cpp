@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "options/error.hpp"
+#include "store/saved_options.hpp"
 #include "system/acting.hpp"
 #include "system/finished_run.hpp"
 #include "thalweg/ops.hpp"
@@ -16,7 +17,7 @@ nn::GptOptions TextRun::gpt() const {
   for (const auto& [key, value] : options) {
     if (std::ranges::find(known, key, &Field::name) != known.end()) own.insert({key, value});
   }
-  read_fields(known, own, "gpt");
+  read_saved_fields(known, own, file);
   return read;
 }
 

@@ -193,6 +193,7 @@ void save_baselines(const std::filesystem::path& path, const std::vector<Baselin
 std::vector<Baseline> load_baselines(const std::filesystem::path& path, const LossFunction& loss, std::int64_t outputs,
                                      const Dataset& rows) {
   const SafetensorsFile file = read_safetensors(path);
+  expect_finite(file, path.string());
   const std::pair<std::string, ModelFunction> models[] = {
       {"constant", constant_model(outputs)}, {"commonest", constant_model(outputs)}, {"linear", nn::linear(outputs)}};
   std::vector<Baseline> baselines;

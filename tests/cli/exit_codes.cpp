@@ -10,12 +10,12 @@ namespace {
 
 class ExitCode : public CommandTest {
  protected:
-  void expect(const Ran& ran, int code, std::initializer_list<const char*> words) const {
+  void expect(const Ran& ran, int code, std::initializer_list<std::string> words) const {
     EXPECT_EQ(ran.code, code) << ran.out << ran.err;
     std::string last = ran.err.substr(0, ran.err.find_last_not_of('\n') + 1);
     last = last.substr(last.rfind('\n') == std::string::npos ? 0 : last.rfind('\n') + 1);
     EXPECT_EQ(last.rfind("thalweg: ", 0), 0u) << ran.err;
-    for (const char* word : words) EXPECT_NE(last.find(word), std::string::npos) << word << " in: " << last;
+    for (const std::string& word : words) EXPECT_NE(last.find(word), std::string::npos) << word << " in: " << last;
     EXPECT_EQ(last.find("Hint:"), last.rfind("Hint:")) << "one hint: " << last;
   }
 };
@@ -69,6 +69,20 @@ TEST_F(ExitCode, NumbersThatOverflowAreRefusedByName) {
   expect(run("train t.csv --target y --set schedule.warmup=1e300% --quiet"), 2, {"1e+300%", "at most 100%"});
   const Ran all = run("train t.csv --target y --epochs 1 --quiet --set train.accumulate=9223372036854775807");
   EXPECT_EQ(all.code, 0) << all.err;
+}
+
+TEST_F(ExitCode, NumbersBeyond64BitsAreRefusedByName) {
+  const std::string beyond = "99999999999999999999";
+  write_table("t.csv");
+  write("c.toml", "[data]\ntrain = \"t.csv\"\ntarget = \"y\"\n[train]\nepochs = " + beyond + "\n");
+  expect(run("train c.toml"), 2, {"c.toml:5", beyond, "64 bits"});
+  expect(run("train t.csv --target y --epochs " + beyond), 2, {"epochs = ", beyond});
+  expect(run("train t.csv --target y --set train.batch_size=" + beyond), 2, {"batch_size = ", beyond});
+  expect(run("train t.csv --target y --stop-after " + beyond), 2, {"--stop-after: " + beyond, "64 bits"});
+  expect(run("generate x --tokens " + beyond), 2, {"--tokens: " + beyond, "64 bits"});
+  expect(run("play x --seed " + beyond), 2, {"--seed: " + beyond, "64 bits"});
+  expect(run("play x --seed 18446744073709551615"), 2, {"no file 'x'"});
+  expect(run("schedule cosine --steps 010"), 2, {"--steps: 010", "leading zeros"});  // 8 in other places
 }
 
 TEST_F(ExitCode, NumbersOfTheCommandLineAreRefusedInShort) {

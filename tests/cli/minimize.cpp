@@ -1,5 +1,6 @@
 // `thalweg minimize`, run as a user runs it.
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 
@@ -239,9 +240,20 @@ TEST_F(MinimizeCommand, ErrorsNameTheMistake) {
   expect_error("", 2, {"function is required"});
   expect_error("sphere --lr 0.1 --steps 3 -q --trace nowhere/t.csv", 6, {"nowhere/t.csv"});
   expect_error("sphere --lr 0.1 --steps 3 -q --svg nowhere/p.svg", 6, {"nowhere"});
+  ASSERT_EQ(shell("mkfifo pipe").code, 0);  // opening it would wait for a reader
+  expect_error("sphere --lr 0.1 --steps 3 -q --trace pipe", 6, {"pipe", "nobody reads"});
+  expect_error("sphere --lr 0.1 --steps 3 -q --svg pipe", 6, {"pipe", "nobody reads"});
   if (std::filesystem::exists("/dev/full")) {
     expect_error("sphere --lr 0.1 -q --trace /dev/full", 6, {"/dev/full"});
   }
+}
+
+TEST_F(MinimizeCommand, ATraceGoesIntoAPipeThatIsRead) {
+  const Ran ran = shell("mkfifo pipe; exec 3<>pipe; " + command() +
+                        " minimize sphere --dim 1 --lr 0.1 --steps 3 -q --trace pipe >&2 && head -n 5 <&3");
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  EXPECT_EQ(ran.out.substr(0, ran.out.find('\n')), "step,value,gradient_norm,lr,x0");
+  EXPECT_EQ(std::ranges::count(ran.out, '\n'), 5) << ran.out;
 }
 
 TEST_F(MinimizeCommand, NumbersThatAreNotFiniteAreExitCodeFive) {

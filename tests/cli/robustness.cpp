@@ -89,7 +89,11 @@ TEST_F(Robustness, AClosedOutputStreamDoesNotDamageTheRun) {
 
 TEST_F(Robustness, ARunIsNotWrittenIntoAFolderWithOtherFiles) {
   write_table("t.csv");
-  EXPECT_EQ(run("train t.csv" + short_train_ + "--out .").code, 2);
+  for (const char* taken : {".", "./", "/", "//", "/.", "/.."}) {
+    const Ran ran = run("train t.csv" + short_train_ + "--out=" + taken);
+    EXPECT_EQ(ran.code, 2) << taken;
+    EXPECT_NE(ran.err.find("is not empty"), std::string::npos) << taken << ran.err;
+  }
   EXPECT_EQ(shell("mkdir e && cd e && " + command() + " train ../t.csv" + short_train_ + "--out .").code, 0);
   EXPECT_TRUE(std::filesystem::exists(path("e/model.safetensors")));
 }

@@ -33,6 +33,13 @@ TEST(Escape, StoredTextIsUtf8) {
             "\\xffé\n");
 }
 
+TEST(Utf8, TheBeginningOfACharacterIsFoundAtTheEnd) {
+  EXPECT_EQ(utf8_begun("a\xc3"), 1U);
+  EXPECT_EQ(utf8_begun("a\xf0\x9f\x98"), 3U);
+  for (const char* whole : {"", "a", "é", "😀", "\xff", "\x80", "\x80\x80\x80\x80"})
+    EXPECT_EQ(utf8_begun(whole), 0U) << whole;
+}
+
 TEST(Escape, TomlReadsBackTheSameText) {
   EXPECT_EQ(toml_quoted("a\"b\\c\nd\te"), R"("a\"b\\c\nd\te")");
   EXPECT_EQ(toml_quoted("\x1b\x7f\r\xc2\x9b"), R"("\u001B\u007F\u000D\u009B")");

@@ -443,6 +443,12 @@ TEST(Preprocessing, JsonWithAnyValueReplacedIsReadOrAModelError) {
   EXPECT_GT(refused, 100);
 }
 
+TEST(Preprocessing, JsonWithAKeyTwiceIsAModelError) {
+  const std::string json = samples()[0].json();
+  const std::string twice = R"({"format": 1,)" + json.substr(json.find('{') + 1);
+  expect_error<ModelError>([&] { (void)Preprocessing::from_json(twice); }, {"'format' is there twice"});
+}
+
 TEST(Preprocessing, JsonWithRandomBytesIsReadOrAModelError) {
   const std::string json = samples()[0].json();
   for (std::uint64_t round = 0; round < 2000; ++round) {

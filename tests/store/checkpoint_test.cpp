@@ -199,6 +199,13 @@ TEST_F(CraftedCheckpoints, ADeeplyNestedManifestIsSkipped) {
   expect_passed_over("manifest");
 }
 
+TEST_F(CraftedCheckpoints, AManifestWithAKeyTwiceIsSkipped) {
+  begin();
+  const std::string manifest = read(newest("manifest.json"));
+  write(newest("manifest.json"), R"({"checksum":1,)" + manifest.substr(manifest.find('{') + 1));
+  expect_passed_over("has 'checksum' twice");
+}
+
 TEST_F(CraftedCheckpoints, ALaterFormatIsRefusedByName) {
   begin();
   change_manifest([](Json& manifest) { manifest["format"] = 3; });

@@ -170,6 +170,28 @@ TEST_F(Safetensors, HostileHeadersAreModelErrors) {
   EXPECT_FALSE(reads(std::string(8, '\xff') + "{}"));              // a header of 2^64 - 1 bytes
 }
 
+TEST_F(Safetensors, ANameThatIsThereTwiceIsRefused) {
+  const std::string w = R"("w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]})",
+                    empty = R"("\u0077":{"dtype":"F32","shape":[0],"data_offsets":[0,0]})";  // an escaped w
+  EXPECT_TRUE(reads(with_header("{" + w + "}", 4)));
+  const std::vector<std::string> headers = {w + "," + empty, empty + "," + w,
+                                            R"("__metadata__":{"a":"1","a":"2"},)" + w,
+                                            R"("w":{"dtype":"F32","dtype":"F32","shape":[1],"data_offsets":[0,4]})"};
+  for (const std::string& header : headers) {
+    EXPECT_FALSE(reads(with_header("{" + header + "}", 4))) << header;
+  }
+  try {
+    (void)read_safetensors(path("candidate"));
+    ADD_FAILURE();
+  } catch (const ModelError& error) {
+    EXPECT_NE(std::string(error.what()).find("its header has 'w.dtype' twice"), std::string::npos) << error.what();
+  }
+  for (const char* name : {"w", "__metadata__"}) {
+    const SafetensorsFile file{{{"w", zeros({1})}, {name, zeros({1})}}, {}};
+    EXPECT_THROW(write_safetensors(path("twice"), file), UsageError) << name;
+  }
+}
+
 TEST_F(Safetensors, TensorsAreReadInTheOrderOfTheirOffsets) {
   SafetensorsFile file;
   for (int i = 0; i < 100'000; ++i) file.tensors.emplace_back("t" + std::to_string(100'000 - i), full({1}, i, u8));

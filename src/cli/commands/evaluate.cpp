@@ -111,13 +111,20 @@ Measured given_data(const EvaluateArguments& arguments, const data::Preprocessin
           arguments.data.empty() ? arguments.images : arguments.data};
 }
 
-/// The baselines of the run, if it saved any and they fit this data.
-std::vector<NamedMetrics> baselines_on(const EvaluateArguments& arguments, const Model& model, const Dataset& data) {
+/// The baselines of the run, if it saved any and they fit this data. The model is measured without them if their file
+/// is damaged.
+std::vector<NamedMetrics> baselines_on(const EvaluateArguments& arguments, const Model& model, const Dataset& data,
+                                       const Context& context) {
   const fs::path file = fs::path(arguments.run) / "baselines.safetensors";
   const bool known = fs::exists(file) && !data.streams() && data.has("input") && data.rows() > 0;
   if (!known) return {};
   const Recipe& recipe = model.parts().recipe;
-  return metrics_of(load_baselines(file, *model.parts().loss, recipe.outputs, data), recipe, data);
+  try {
+    return metrics_of(load_baselines(file, *model.parts().loss, recipe.outputs, data), recipe, data);
+  } catch (const ModelError& error) {
+    if (!context.quiet) say("warning: no baselines: {}\n", error.what());
+    return {};
+  }
 }
 
 bool is_own(const EvaluateArguments& arguments) {
@@ -230,6 +237,15 @@ bool is_stopped(const fs::path& folder) {
   return fs::exists(folder / "config.toml") && fs::exists(folder / "checkpoints") && !RunFolder::finished(folder);
 }
 
+/// Throws DataError for images of another size than the model's.
+void expect_size(const Measured& measured, const data::Preprocessing& preprocessing) {
+  const auto* tensor = preprocessing.tensor();
+  if (!tensor) return;
+  const Shape row(measured.data["input"].shape().sizes().subspan(1));
+  if (row != tensor->input)
+    fail<DataError>("[evaluate] {} has images of {}. Wanted: images of {}", measured.name, row, tensor->input);
+}
+
 /// Reads the data as the trained model or system reads it, and prints the warnings.
 Measured measured_data(const EvaluateArguments& arguments, const data::Preprocessing& preprocessing,
                        const Context& context) {
@@ -239,7 +255,17 @@ Measured measured_data(const EvaluateArguments& arguments, const data::Preproces
   for (const std::string& warning : warnings) {
     if (!context.quiet) say("warning: {}\n", warning);
   }
+  expect_size(measured, preprocessing);
   return measured;
+}
+
+/// The data is as the model's file describes it: a loss that cannot take it is a mistake of the file.
+Evaluation evaluated(const Model& model, const Measured& measured, const EvaluateArguments& arguments) {
+  try {
+    return model.evaluate(measured.data);
+  } catch (const UsageError& error) {
+    fail<ModelError>("[model] {}: {}", arguments.run, error.what());
+  }
 }
 
 /// The training data of a system, to which its baselines are fitted: that of the run, as its model reads it.
@@ -297,8 +323,8 @@ int run(const EvaluateArguments& arguments, const Context& context) {
   const Model model = Model::load(arguments.run, context.registry);
   const Recipe& recipe = model.parts().recipe;
   const Measured measured = measured_data(arguments, recipe.preprocessing, context);
-  const Evaluation evaluation = model.evaluate(measured.data);
-  const std::vector<NamedMetrics> baselines = baselines_on(arguments, model, measured.data);
+  const Evaluation evaluation = evaluated(model, measured, arguments);
+  const std::vector<NamedMetrics> baselines = baselines_on(arguments, model, measured.data, context);
   if (!context.json) {
     print_metrics(measured.name, evaluation.metrics, metrics_note(evaluation.rows, recipe, measured.data.has("weight")),
                   baselines);

@@ -8,6 +8,7 @@
 #include "cli/device.hpp"
 #include "cli/output.hpp"
 #include "cli/signals.hpp"
+#include "cli/text_output.hpp"
 #include "core/counted.hpp"
 #include "core/error.hpp"
 #include "core/workers.hpp"
@@ -43,14 +44,15 @@ void refuse_others(const GenerateArguments& arguments, const Names& others, std:
 }
 
 int write_text(const GenerateArguments& arguments, const Context& context) {
+  const Model model = Model::load(arguments.run, context.registry);
   refuse_others(arguments, of_systems, "a model");
   refuse_device(arguments.device, "text is written token by token");
-  const Model model = Model::load(arguments.run, context.registry);
   const SignalWatch signals;
-  if (!context.json) emit(arguments.prompt);
+  TextOutput output;
+  if (!context.json) output.add(arguments.prompt);
   const std::string text = model.generate(arguments.prompt, arguments.text, [&](std::string_view piece) {
     if (!context.json) {
-      emit(piece);
+      output.add(piece);
       flush_output();
     }
     return signals.received() == 0;
@@ -59,7 +61,7 @@ int write_text(const GenerateArguments& arguments, const Context& context) {
     const nlohmann::ordered_json result{{"prompt", arguments.prompt}, {"text", text}};
     emit("{}\n", result.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
   } else {
-    emit("\n");
+    output.add("\n");
   }
   return signals.received() != 0 ? 128 + signals.received() : 0;
 }

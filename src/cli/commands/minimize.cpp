@@ -3,7 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
-#include <fstream>
+#include <cstdio>
 #include <nlohmann/json.hpp>
 #include <stop_token>
 
@@ -38,30 +38,29 @@ struct MinimizeArguments {
 /// Writes every step as CSV at once, because a walk may be long.
 class Trace {
  public:
-  explicit Trace(const std::string& path) : path_(path), file_(path, std::ios::binary) {
-    if (!file_) fail<IoError>("[minimize] {} cannot be written", path);
-  }
+  explicit Trace(const std::string& path) : path_(path), file_(open_output(path)) {}
 
   void add(const MinimizeStep& step) {
-    if (step.step == 0) {
-      std::string header = "step,value,gradient_norm,lr";
-      for (std::int64_t i = 0; i < step.x.size(); ++i) header += fmt::format(",x{}", i);
-      file_ << header << "\n";
-    }
     line_.clear();
+    if (step.step == 0) {
+      line_ = "step,value,gradient_norm,lr";
+      for (std::int64_t i = 0; i < step.x.size(); ++i) line_ += fmt::format(",x{}", i);
+      line_ += "\n";
+    }
     fmt::format_to(std::back_inserter(line_), "{},{},{},{}", step.step, step.value, step.gradient_norm, step.lr);
     for (std::int64_t i = 0; i < step.x.size(); ++i) fmt::format_to(std::back_inserter(line_), ",{}", step.x.at(i));
-    file_ << line_ << "\n";
+    line_ += "\n";
+    (void)std::fwrite(line_.data(), 1, line_.size(), file_.get());
   }
 
   void close() {
-    file_.close();
-    if (!file_) fail<IoError>("[minimize] {} cannot be written to its end", path_);
+    const bool whole = std::ferror(file_.get()) == 0;
+    if (std::fclose(file_.release()) != 0 || !whole) fail<IoError>("[minimize] {} cannot be written to its end", path_);
   }
 
  private:
   std::string path_, line_;
-  std::ofstream file_;
+  OutputFile file_;
 };
 
 /// The rate that the user gave, or the best of those tried.

@@ -13,6 +13,7 @@
 #include "cli/looped.hpp"
 #include "cli/output.hpp"
 #include "cli/recommender.hpp"
+#include "cli/text_output.hpp"
 #include "cli/texts.hpp"
 #include "core/counted.hpp"
 #include "core/error.hpp"
@@ -151,7 +152,7 @@ class Writer {
   }
 
   static void line(const Cells& cells) {
-    emit(data::csv_line(std::vector<std::string_view>(cells.begin(), cells.end())));
+    TextOutput().add(data::csv_line(std::vector<std::string_view>(cells.begin(), cells.end())));
   }
 
   static constexpr const char* deviation = "deviation";
@@ -386,7 +387,7 @@ class SequenceLines {
 
  private:
   static void line(const Cells& cells) {
-    emit(data::csv_line(std::vector<std::string_view>(cells.begin(), cells.end())));
+    TextOutput().add(data::csv_line(std::vector<std::string_view>(cells.begin(), cells.end())));
   }
 
   const TrainedSystem& trained_;

@@ -233,6 +233,8 @@ class Collector {
 
   /// The rows as columns of a collection.
   [[nodiscard]] Dataset like() const {
+    const std::int64_t numbers = environment_->observation_shape().size() + environment_->actions() + 5;
+    acting::expect_collection("policy", o_.environments * o_.steps, numbers);
     Written none;
     const auto rows = static_cast<std::size_t>(o_.environments * o_.steps);
     none.observations.resize(rows * static_cast<std::size_t>(environment_->observation_shape().size()));
@@ -405,6 +407,7 @@ System make_policy(const SystemData& data, const PolicyOptions& options) {
         .on = fmt::format("{} episodes", measured_episodes)};
   };
   const auto play = [collector](const State& state, std::uint64_t seed) {
+    collector->adviser().expect_net_in(state, collector->environment());
     Playing playing{collector->environment().copy(), {}};
     playing.environment->reset(seed);
     playing.act = [collector, state](const Environment& at) {

@@ -6,6 +6,7 @@
 #include "core/error.hpp"
 #include "core/index.hpp"
 #include "options/error.hpp"
+#include "system/acting.hpp"
 #include "system/row.hpp"
 #include "system/text_figures.hpp"
 #include "system/text_rewards.hpp"
@@ -67,6 +68,7 @@ class PpoText {
   }
 
   [[nodiscard]] Dataset like() const {
+    acting::expect_collection("ppo_text", o_.rows, 4 * o_.length);
     const Shape places{o_.rows, o_.length - 1};
     Dataset rows;
     rows.set("tokens", Tensor({o_.rows, o_.length}, i32));

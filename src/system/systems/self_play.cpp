@@ -158,6 +158,7 @@ class Player {
   [[nodiscard]] Collection collect(const State& state, const CollectRequest& request) const;
   /// The rows as columns of a collection.
   [[nodiscard]] Dataset like() const {
+    acting::expect_collection(system_name, o_.rows, static_cast<std::int64_t>(observation_size() + 2 * actions() + 1));
     Positions none;
     const auto rows = static_cast<std::size_t>(o_.rows);
     none.observations.resize(rows * observation_size());
@@ -480,9 +481,11 @@ System make_self_play(const SystemData& data, const SelfPlayOptions& options) {
   const auto player = std::make_shared<const Player>(data, options, net);
   const Objective loss = [net](const Scope& s, const Batch& b) { return net.loss(s, b); };
   const auto evaluate = [player, loss](const State& state, const SystemSets& sets) {
+    player->adviser().expect_net_in(state, player->game());
     return measured(*player, state, acting::untrained(loss, player->like(), sets.seed), sets.seed);
   };
   const auto play = [player](const State& state, std::uint64_t seed) {
+    player->adviser().expect_net_in(state, player->game());
     Playing playing{player->game().copy(), {}};
     playing.environment->reset(seed);
     playing.act = [player, state](const Environment& at) {
