@@ -59,7 +59,7 @@ SampleLosses labelled(const CrossEntropyOptions& o, Var logits, Var labels) {
   if (!o.ignored_labels.empty()) {
     std::tie(labels, counts) = without_ignored(labels, o.ignored_labels, logits.dtype());
     weights = counts;
-    logits = where(expand_dims(counts, -1), logits, 0);  // an infinite one, of a masked class, would make 0 times it NaN
+    logits = where(expand_dims(counts, -1), logits, 0);  // 0 times an infinite one, of a masked class, would be NaN
   }
   const auto times = [](Var factor, Var x) { return factor.defined() ? factor * x : x; };
   const Var surprise = -log_softmax(logits);
