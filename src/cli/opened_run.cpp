@@ -137,8 +137,10 @@ namespace {
 /// A trainer of what recipe.safetensors describes.
 Trainer trainer_of(const Recipe& recipe, const Dataset& rows, const Optimizer& optimizer, const Config& config,
                    const fs::path& folder, const Registry& registry) {
+  // found first: a wrong THALWEG_THREADS is no mistake of the file
+  const int threads = config.train.threads > 0 ? static_cast<int>(config.train.threads) : default_threads();
   try {
-    Trainer trainer(recipe.make_model(registry), recipe.make_loss(registry), optimizer, config.train.threads);
+    Trainer trainer(recipe.make_model(registry), recipe.make_loss(registry), optimizer, threads);
     trainer.init(rows.slice(0, 1), config.seed);
     return trainer;
   } catch (const UsageError& error) {

@@ -240,8 +240,10 @@ bool is_stopped(const fs::path& folder) {
 /// Throws DataError for images of another size than the model's.
 void expect_size(const Measured& measured, const data::Preprocessing& preprocessing) {
   const auto* tensor = preprocessing.tensor();
-  if (!tensor) return;
-  const Shape row(measured.data["input"].shape().sizes().subspan(1));
+  const auto& columns = measured.data.columns();  // rows that are not read yet have a shape, too
+  const auto input = std::ranges::find(columns, "input", [](const auto& column) { return column.first; });
+  if (!tensor || input == columns.end()) return;
+  const Shape row(input->second.shape().sizes().subspan(1));
   if (row != tensor->input)
     fail<DataError>("[evaluate] {} has images of {}. Wanted: images of {}", measured.name, row, tensor->input);
 }
@@ -261,6 +263,7 @@ Measured measured_data(const EvaluateArguments& arguments, const data::Preproces
 
 /// The data is as the model's file describes it: a loss that cannot take it is a mistake of the file.
 Evaluation evaluated(const Model& model, const Measured& measured, const EvaluateArguments& arguments) {
+  (void)default_threads();  // a wrong THALWEG_THREADS is no mistake of the file
   try {
     return model.evaluate(measured.data);
   } catch (const UsageError& error) {
