@@ -108,13 +108,12 @@ TEST_F(DataRecords, EvaluateChecksOnlyTheTestDataIfThereIsSome) {
   expect_refused(run("evaluate a"), 3, {"u.csv has "});
 }
 
-/// The error of the reader has a hint, too, for data that is to be trained on.
 TEST_F(DataRecords, ChangedDataThatCannotBeReadIsRefusedWithOneHint) {
   write_table("t.csv");
   ASSERT_EQ(run("train t.csv --target y --epochs 3 --quiet --stop-after 4 --out a").code, 0);
   append("t.csv", "much,2,u,3\n");
-  expect_refused(run("train a --resume --quiet"), 3,
-                 {"it can no longer be read as it was", "'much' is not a finite number. Hint: without --resume"});
+  for (const char* command : {"train a --resume --quiet", "evaluate a", "report a"})
+    expect_refused(run(command), 3, {"line 122", "'much' is not a finite number. Hint: correct it"});
 }
 
 TEST_F(DataRecords, ResumeOnChangedDataIsRefusedNamingTheChange) {
