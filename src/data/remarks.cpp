@@ -158,8 +158,8 @@ std::optional<std::string> remark_on_units(const std::string& name, const Summar
   const auto has_same = [&](const Level& level) { return around_number(level.text) == around; };
   if (around.empty() || !std::ranges::all_of(summary.levels, has_same)) return std::nullopt;
   return fmt::format(
-      "{}: every cell is a number with '{}' beside it, as '{}', and is taken as text. Hint: if they are amounts, keep "
-      "only the numbers.",
+      "{}: every cell is a number with '{}' beside it, as '{}', and is not read as a number. Hint: if they are "
+      "amounts, keep only the numbers.",
       name, trim(around), summary.levels.front().text);
 }
 

@@ -11,6 +11,7 @@
 #include "engine/factors.hpp"
 #include "engine/model_evaluation.hpp"
 #include "optim/asks.hpp"
+#include "optim/own_method.hpp"
 
 namespace thalweg {
 
@@ -66,12 +67,7 @@ void check_own_chains(const Optimizer& optimizer) {
   const auto text = [](const Schedule& schedule) { return schedule.name() + OptionValue(schedule.options()).str(); };
   for (const ParameterGroup& group : optimizer.groups) {
     for (const Transform& transform : group.chain) {
-      if (transform.needs_method) {
-        fail<UsageError>(
-            "[{}] it is the method of the parameters '{}' alone. Wanted: one method for all that is trained, or a "
-            "group's method that needs only the gradient. Hint: adam",
-            transform.name, group.pattern);
-      }
+      if (transform.needs_method) refuse_own_method(transform.name, group.pattern);
       const std::string own = text(transform.schedule);
       if (own == text({}) || own == text(optimizer.schedule)) continue;
       fail<UsageError>(

@@ -1,6 +1,7 @@
 // The table of optimizers, and how a configuration describes one.
 
 #include "optim/methods_parts.hpp"
+#include "optim/own_method.hpp"
 #include "optim/row.hpp"
 
 namespace thalweg {
@@ -35,13 +36,7 @@ ParameterGroup make_group(const OptionMap& configuration, const Optimizer& optim
   }
   if (!method.empty()) {
     Optimizer own = in_option("optimizer", [&] { return make_optimizer(method); });
-    if (own.method) {
-      fail<UsageError>(
-          "[{}] it is the method of the parameters '{}' alone. Wanted: one method for all that is trained, or a "
-          "group's "
-          "method that needs only the gradient. Hint: adam",
-          own.name, group.pattern);
-    }
+    if (own.method) refuse_own_method(own.name, group.pattern);
     group.lr_factor *= own.lr / optimizer.lr;
     group.chain = std::move(own.chain);
   }
