@@ -10,6 +10,7 @@
 #include "cli/commands_parts.hpp"
 #include "cli/output.hpp"
 #include "core/error.hpp"
+#include "core/file_error.hpp"
 #include "options/rows.hpp"
 
 namespace thalweg {
@@ -157,7 +158,7 @@ int guarded(const std::function<int(int code, std::string_view message)>& report
   } catch (const std::bad_alloc&) {
     return report(static_cast<int>(ErrorKind::memory), "[memory] there is not enough memory");
   } catch (const std::filesystem::filesystem_error& error) {
-    return report(static_cast<int>(ErrorKind::io), error.what());
+    return report(static_cast<int>(ErrorKind::io), message_of(error));
   } catch (const std::exception& error) {
     return report(static_cast<int>(ErrorKind::internal),
                   fmt::format("internal: {}. Please report this.", error.what()));

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/error.hpp"
+#include "core/file_error.hpp"
 #include "core/utf8.hpp"
 #include "data/text.hpp"
 
@@ -30,9 +31,11 @@ Documents documents_at(const fs::path& path) {
   Documents documents;
   if (fs::is_directory(path)) {
     std::vector<fs::path> paths;
-    for (const auto& entry : fs::recursive_directory_iterator(path)) {
-      if (entry.is_regular_file() && entry.file_size() > 0) paths.push_back(entry.path());
-    }
+    looking_at_files([&] {
+      for (const auto& entry : fs::recursive_directory_iterator(path)) {
+        if (entry.is_regular_file() && entry.file_size() > 0) paths.push_back(entry.path());
+      }
+    });
     std::ranges::sort(paths);
     for (const fs::path& file : paths) documents.files.push_back(read_text(file));
     documents.texts.assign(documents.files.begin(), documents.files.end());

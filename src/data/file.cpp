@@ -30,7 +30,9 @@ bool is_open_already(const std::string& name) {
 File::File(const std::filesystem::path& path) : descriptor_(open_to_read(path)), owned_(true), name_(path.string()) {
   const int error = errno;
   if (descriptor_ < 0 && (error == ENOENT || error == ENOTDIR)) fail<UsageError>("[data] no file '{}'", name_);
-  if (descriptor_ < 0) fail<IoError>("[data] cannot open '{}': {}", name_, std::strerror(error));
+  if (descriptor_ < 0)
+    fail<IoError>("[data] cannot open '{}': {}. Wanted: a file that can be read. Hint: ls -ld shows its rights.", name_,
+                  std::strerror(error));
   try {
     look();
   } catch (...) {  // a constructor that throws runs no destructor

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "core/error.hpp"
+#include "core/file_error.hpp"
 #include "core/utf8.hpp"
 #include "data/bytes.hpp"
 #include "data/csv.hpp"
@@ -51,11 +52,13 @@ constexpr std::int64_t max_text = std::int64_t{1} << 28;  // bytes
 class FolderTexts final : public LabelledTexts {
  public:
   explicit FolderTexts(const fs::path& folder) {
-    for (const fs::path& of_class : folders_in(folder)) {
-      for (fs::path& file : sorted_entries(of_class)) {
-        if (fs::is_regular_file(file)) files_.push_back(std::move(file));
+    looking_at_files([&] {
+      for (const fs::path& of_class : folders_in(folder)) {
+        for (fs::path& file : sorted_entries(of_class)) {
+          if (fs::is_regular_file(file)) files_.push_back(std::move(file));
+        }
       }
-    }
+    });
     if (files_.empty()) {
       fail<DataError>("[texts] {}: no texts. Wanted: a folder for each class, with a text a file", folder.string());
     }

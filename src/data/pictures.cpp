@@ -10,6 +10,7 @@
 #include <memory>
 
 #include "core/error.hpp"
+#include "core/file_error.hpp"
 #include "core/random.hpp"
 #include "core/utf8.hpp"
 #include "core/workers.hpp"
@@ -222,15 +223,17 @@ struct FolderFiles {
 
 FolderFiles files_in(const fs::path& folder) {
   FolderFiles files;
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    const std::string name = entry.path().filename().string(), extension = entry.path().extension().string();
-    if (!entry.is_regular_file() || name.starts_with('.') || extension == ".txt" || extension == ".md") continue;
-    if (is_picture(entry.path())) {
-      files.pictures.push_back(entry.path());
-    } else if (name != "Thumbs.db") {
-      files.others.push_back(name);
+  looking_at_files([&] {
+    for (const auto& entry : fs::directory_iterator(folder)) {
+      const std::string name = entry.path().filename().string(), extension = entry.path().extension().string();
+      if (!entry.is_regular_file() || name.starts_with('.') || extension == ".txt" || extension == ".md") continue;
+      if (is_picture(entry.path())) {
+        files.pictures.push_back(entry.path());
+      } else if (name != "Thumbs.db") {
+        files.others.push_back(name);
+      }
     }
-  }
+  });
   std::ranges::sort(files.pictures);
   std::ranges::sort(files.others);
   return files;
@@ -239,10 +242,12 @@ FolderFiles files_in(const fs::path& folder) {
 /// The names of the folders in a folder, in alphabetical order; hidden ones do not count.
 std::vector<std::string> folders_in(const fs::path& folder) {
   std::vector<std::string> names;
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    if (entry.is_directory() && !entry.path().filename().string().starts_with('.'))
-      names.push_back(entry.path().filename().string());
-  }
+  looking_at_files([&] {
+    for (const auto& entry : fs::directory_iterator(folder)) {
+      if (entry.is_directory() && !entry.path().filename().string().starts_with('.'))
+        names.push_back(entry.path().filename().string());
+    }
+  });
   std::ranges::sort(names);
   return names;
 }

@@ -130,6 +130,15 @@ struct Memory {
   static sf_count_t write(const void*, sf_count_t, void*) { return 0; }
 };
 
+constexpr std::string_view wanted_sound =
+    "Wanted: a WAV, FLAC or Ogg file. Hint: ffmpeg -i FILE new.wav writes one of what it can read.";
+
+/// A message of libsndfile without its last period and line end, which only some have.
+std::string_view sentence(const char* message) {
+  const std::string_view text = message ? message : "no reason given";
+  return text.substr(0, text.find_last_not_of(". \n") + 1);
+}
+
 using Handle = std::unique_ptr<SNDFILE, int (*)(SNDFILE*)>;
 
 /// Appends the mean of the channels of each frame.
@@ -157,7 +166,8 @@ Handle opened(SF_VIRTUAL_IO& calls, SF_INFO& info, Memory& memory, std::string_v
   const Sndfile& library = Sndfile::get();
   if (!library.open) refuse_sounds(name);
   Handle file(library.open(&calls, SFM_READ, &info, &memory), library.close);
-  if (!file) fail<DataError>("[sound] {}: {}", name, library.last_error(nullptr));
+  if (!file)
+    fail<DataError>("[sound] {} cannot be decoded: {}. {}", name, sentence(library.last_error(nullptr)), wanted_sound);
   return file;
 }
 
@@ -196,7 +206,8 @@ Sound sound_in(std::span<const std::byte> bytes, std::string_view name) {
                     info.samplerate, most_channels, lowest_rate, highest_rate);
   const std::vector<float> samples = samples_in(file.get(), info, name);
   if (const int error = Sndfile::get().error(file.get()); error != SF_ERR_NO_ERROR)
-    fail<DataError>("[sound] {} is damaged after {} samples: {}", name, samples.size(), Sndfile::get().text_of(error));
+    fail<DataError>("[sound] {} is damaged after {} samples: {}. {}", name, samples.size(),
+                    sentence(Sndfile::get().text_of(error)), wanted_sound);
   if (!riff && !ogg && info.frames < SF_COUNT_MAX && std::cmp_less(samples.size(), info.frames))
     fail<DataError>("[sound] {} is cut short: {} of {} samples", name, samples.size(), info.frames);
   if (samples.empty()) fail<DataError>("[sound] {} holds no samples", name);

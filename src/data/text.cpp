@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "core/error.hpp"
+#include "core/file_error.hpp"
 #include "data/file.hpp"
 #include "data/memory.hpp"
 
@@ -29,9 +30,11 @@ namespace {
 std::vector<fs::path> files_in(const fs::path& path) {
   if (!fs::is_directory(path)) return {path};
   std::vector<fs::path> files;
-  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(path)) {
-    if (entry.is_regular_file()) files.push_back(entry.path());
-  }
+  looking_at_files([&] {
+    for (const fs::directory_entry& entry : fs::recursive_directory_iterator(path)) {
+      if (entry.is_regular_file()) files.push_back(entry.path());
+    }
+  });
   std::ranges::sort(files);
   return files;
 }

@@ -5,6 +5,7 @@
 #include <iterator>
 
 #include "core/error.hpp"
+#include "core/file_error.hpp"
 #include "core/utf8.hpp"
 #include "data/sound.hpp"
 #include "data/table.hpp"
@@ -60,9 +61,11 @@ std::string text_beside(const fs::path& sound) {
 
 std::vector<Utterance> utterances_of_folder(const fs::path& folder) {
   std::vector<fs::path> sounds;
-  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
-    if (entry.is_regular_file() && is_sound(entry.path())) sounds.push_back(entry.path());
-  }
+  looking_at_files([&] {
+    for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+      if (entry.is_regular_file() && is_sound(entry.path())) sounds.push_back(entry.path());
+    }
+  });
   std::ranges::sort(sounds);
   std::vector<Utterance> all;
   for (const fs::path& sound : sounds) {

@@ -9,6 +9,7 @@
 #include <iterator>
 
 #include "core/error.hpp"
+#include "core/file_error.hpp"
 #include "options/text.hpp"
 #include "options/toml_depth.hpp"
 
@@ -164,12 +165,14 @@ ConfigTree parse_toml(std::string_view text, const std::string& file) {
 ConfigTree read_toml(const std::filesystem::path& path) {
   namespace fs = std::filesystem;
   const std::string name = path.string();
-  if (!fs::exists(path)) fail<UsageError>("[config] there is no file {}", name);
-  // a pipe or a device may never end
-  if (!fs::is_regular_file(path)) fail<UsageError>("[config] {} is not a plain file. Hint: a file of TOML.", name);
-  if (const auto size = fs::file_size(path); size > most_bytes) {
-    fail<UsageError>("[config] {} has {} bytes. Wanted: a configuration, of at most {}", name, size, most_bytes);
-  }
+  looking_at_files([&] {
+    if (!fs::exists(path)) fail<UsageError>("[config] there is no file {}", name);
+    // a pipe or a device may never end
+    if (!fs::is_regular_file(path)) fail<UsageError>("[config] {} is not a plain file. Hint: a file of TOML.", name);
+    if (const auto size = fs::file_size(path); size > most_bytes) {
+      fail<UsageError>("[config] {} has {} bytes. Wanted: a configuration, of at most {}", name, size, most_bytes);
+    }
+  });
   std::ifstream file(path, std::ios::binary);
   const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
   if (!file) fail<IoError>("[config] {} cannot be read", name);

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "core/error.hpp"
+#include "core/file_error.hpp"
 #include "data/file.hpp"
 
 namespace fs = std::filesystem;
@@ -86,20 +87,24 @@ FileContent content_below(const fs::path& folder, std::vector<fs::path> files, c
 }  // namespace
 
 FileContent content_of_file(const fs::path& path) {
-  FileContent content{.path = path.string()};
-  if (fs::exists(path) && !fs::is_regular_file(path) && !fs::is_directory(path)) {
-    content.bytes = -1;
+  return looking_at_files([&] {
+    FileContent content{.path = path.string()};
+    if (fs::exists(path) && !fs::is_regular_file(path) && !fs::is_directory(path)) {
+      content.bytes = -1;
+      return content;
+    }
+    if (fs::is_directory(path)) return content_below(path, files_below(path), path.string());
+    content.checksum = checksum_of(path);
+    content.bytes = static_cast<std::int64_t>(fs::file_size(path));
     return content;
-  }
-  if (fs::is_directory(path)) return content_below(path, files_below(path), path.string());
-  content.checksum = checksum_of(path);
-  content.bytes = static_cast<std::int64_t>(fs::file_size(path));
-  return content;
+  });
 }
 
 FileContent content_of_files(const fs::path& folder, std::vector<fs::path> files, const std::string& called) {
-  std::erase_if(files, [](const fs::path& file) { return !fs::is_regular_file(file); });
-  return content_below(folder.empty() ? "." : folder, std::move(files), called);
+  return looking_at_files([&] {
+    std::erase_if(files, [](const fs::path& file) { return !fs::is_regular_file(file); });
+    return content_below(folder.empty() ? "." : folder, std::move(files), called);
+  });
 }
 
 RowSet::RowSet(const std::vector<std::uint64_t>& rows) : left_(static_cast<std::int64_t>(rows.size())) {

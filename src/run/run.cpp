@@ -15,6 +15,7 @@
 
 #include "core/error.hpp"
 #include "core/escape.hpp"
+#include "core/file_error.hpp"
 #include "core/nesting.hpp"
 #include "store/atomic_file.hpp"
 
@@ -25,7 +26,8 @@ namespace thalweg {
 namespace {
 
 [[noreturn]] void fail_io(const fs::path& path, int error) {
-  fail<IoError>("[run] {}: {}", path.string(), std::strerror(error));
+  fail<IoError>("[run] {}: {}. Wanted: a place that can be written. Hint: --out FOLDER puts a run elsewhere.",
+                path.string(), std::strerror(error));
 }
 
 fs::path numbered(const fs::path& wanted, int number) {
@@ -140,11 +142,13 @@ void expect_model(const fs::path& path) {
 }
 
 fs::path model_file(const fs::path& path) {
-  if (!fs::is_directory(path)) return path;
-  expect_model(path);
-  if (RunFolder::finished(path)) return path / "model.safetensors";
-  if (!fs::exists(path / "config.toml")) fail<UsageError>("[model] {} is not a run folder", path.string());
-  fail<ModelError>("[model] {} has not finished. Hint: {}", path.string(), way_on(path));
+  return looking_at_files([&] {
+    if (!fs::is_directory(path)) return path;
+    expect_model(path);
+    if (RunFolder::finished(path)) return path / "model.safetensors";
+    if (!fs::exists(path / "config.toml")) fail<UsageError>("[model] {} is not a run folder", path.string());
+    fail<ModelError>("[model] {} has not finished. Hint: {}", path.string(), way_on(path));
+  });
 }
 
 std::string way_on(const fs::path& path) {

@@ -170,7 +170,12 @@ TEST_F(ExitCode, InputAndOutputAreSix) {
   }
   expect(run("train t.csv --target y --out /proc/run --quiet"), 6, {"/proc"});
   write("file", "");
-  expect(run("train t.csv --target y --out file/run --quiet"), 6, {"file"});
+  expect(run("train t.csv --target y --out file/run --quiet"), 6, {"file", "Wanted: ", "Hint: "});
+  ASSERT_EQ(shell("mkdir -p texts/ham texts/spam && ln -s loop texts/ham/loop").code, 0);
+  write("texts.toml", "[data]\nformat = \"texts\"\ntrain = \"texts\"\n[system]\nkind = \"text_classifier\"\n");
+  expect(run("train texts.toml"), 6, {"texts/ham/loop'", "Wanted: ", "Hint: a link leads to itself"});
+  for (const char* command : {"evaluate ", "inspect ", "train "})
+    expect(run(command + std::string(5000, 'x')), 6, {"xxx... (", "File name too long", "Hint: a shorter name"});
 }
 
 TEST_F(ExitCode, MemoryIsSeven) {

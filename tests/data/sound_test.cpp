@@ -95,6 +95,12 @@ TEST_F(Sounds, ErrorsNameTheFile) {
   for (int i = 40; i < 44; ++i) none[static_cast<std::size_t>(i)] = std::byte{0};
   EXPECT_EQ(refused({reinterpret_cast<const char*>(none.data()), none.size()}), "[sound] FILE holds no samples");
   EXPECT_THROW((void)read_sound(folder / "none.wav"), UsageError);
+  std::vector<std::byte> unknown = bytes_of(seeds() / "pcm16.wav");
+  unknown[20] = unknown[21] = std::byte{0x77};  // the number of the format
+  const std::string what = refused({reinterpret_cast<const char*>(unknown.data()), unknown.size()});
+  EXPECT_TRUE(what.starts_with("[sound] FILE cannot be decoded: ")) << what;
+  EXPECT_NE(what.find(". Wanted: a WAV, FLAC or Ogg file. Hint: "), std::string::npos) << what;
+  EXPECT_EQ(what.find(".."), std::string::npos) << what;
 }
 
 TEST_F(Sounds, NumbersThatAreNotFiniteAreRefused) {

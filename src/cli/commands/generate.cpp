@@ -110,7 +110,9 @@ int make_files(const GenerateArguments& arguments, const Context& context) {
   const fs::path folder = arguments.out.empty() ? beside / "generated" : fs::path(arguments.out);
   std::error_code error;
   fs::create_directories(folder, error);
-  if (error) fail<IoError>("[generate] {}: {}", folder.string(), error.message());
+  if (error)
+    fail<IoError>("[generate] {}: {}. Wanted: a folder that can be written. Hint: --out FOLDER.", folder.string(),
+                  error.message());
   for (std::size_t i = 0; i < made.items.size(); ++i)
     write_atomically(folder / fmt::format("{:05}{}", i, made.items[i].extension()), made.items[i].bytes);
   if (const std::int64_t older = files_from(folder, made); older > 0 && !context.quiet)
