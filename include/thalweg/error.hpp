@@ -22,11 +22,17 @@ enum class ErrorKind {
 /// Base of all errors thrown by the library.
 class Error : public std::runtime_error {
  public:
-  Error(ErrorKind kind, const std::string& message) : std::runtime_error(message), kind_(kind) {}
+  Error(ErrorKind kind, const std::string& message) : std::runtime_error(without_nul(message)), kind_(kind) {}
   [[nodiscard]] ErrorKind kind() const noexcept { return kind_; }
   [[nodiscard]] int exit_code() const noexcept { return static_cast<int>(kind_); }
 
  private:
+  /// what() is a C string: a NUL, such as one in the name of a column, would end the message.
+  [[nodiscard]] static std::string without_nul(std::string text) {
+    for (std::size_t at = 0; (at = text.find('\0', at)) != std::string::npos;) text.replace(at, 1, "\\x00");
+    return text;
+  }
+
   ErrorKind kind_;
 };
 

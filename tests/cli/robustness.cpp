@@ -47,6 +47,16 @@ TEST_F(Robustness, ControlCharactersInNamesArePrintedEscaped) {
   expect_plain(wrong.err);
 }
 
+TEST_F(Robustness, AMessageIsNotCutAtANul) {
+  write_table("t.csv");
+  write("c.toml", "[data]\ntrain = \"t.csv\"\ntarget = \"a\\u0000b\"\n");
+  const Ran ran = run("train c.toml");
+  EXPECT_GE(ran.code, 2);
+  EXPECT_NE(ran.err.find("a\\x00b'"), std::string::npos) << ran.err;
+  EXPECT_NE(ran.err.find("t.csv has none. Hint: "), std::string::npos) << ran.err;
+  expect_plain(ran.err);
+}
+
 TEST_F(Robustness, SuggestedCommandsCanBePasted) {
   write_table("new.csv");
   for (const std::string name : {"two words", "it's; touch gone", "-rf", "$HOME", "tab\there", "bad\xff"}) {
