@@ -258,7 +258,7 @@ class Inferrer {
     if (s.missing > 0) missing_.push_back(fmt::format("{} ({})", feature, s.missing));
     if (!options_.types.contains(feature)) doubts_.add(column, meaning);
     file_under(feature, meaning, s);
-    warn_of(column, meaning.kind, s);
+    warn_of(column, meaning.kind, s, unread.has_value());
   }
 
   /// Records the feature under the kind of column that the notes list.
@@ -282,7 +282,7 @@ class Inferrer {
     return options_.max_levels > 0 ? std::min(often, options_.max_levels) : often;
   }
 
-  void warn_of(std::size_t column, ColumnKind kind, const Summary& s) {
+  void warn_of(std::size_t column, ColumnKind kind, const Summary& s, bool unread) {
     const std::string& feature = table_.names()[column];
     if (kind == ColumnKind::number) {
       for (std::string& remark : remarks_on_numbers(table_, column, rows_, s)) warn(std::move(remark));
@@ -294,7 +294,7 @@ class Inferrer {
       warn(std::move(remark));
     const std::int64_t levels = columns_of(s.levels);
     const bool embedded = options_.embed_levels > 0 && levels > options_.embed_levels;
-    if (levels > many_levels && !embedded) {
+    if (levels > many_levels && !embedded && !unread) {  // one remark, and one hint, on why it is no column of numbers
       const auto all = std::ssize(s.levels);
       warn(fmt::format("{} has {} levels, and {} becomes a column. Hint: drop it, embed it (embed_levels = {}){}.",
                        feature, all, levels < all ? fmt::format("each of the {} most frequent", levels) : "each",

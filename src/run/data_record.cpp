@@ -6,8 +6,11 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "core/escape.hpp"
 #include "core/hint.hpp"
 #include "core/name_index.hpp"
+#include "core/nesting.hpp"
+#include "data/repeated_key.hpp"
 #include "run/source.hpp"
 
 namespace thalweg {
@@ -17,6 +20,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr std::int64_t format_version = 1;
+constexpr int deepest = 4;  // levels of nesting: the levels of a column are the fourth
 
 std::string hex(std::uint64_t number) { return fmt::format("{:016x}", number); }
 
@@ -90,8 +94,12 @@ DataRecord DataRecord::read(const std::filesystem::path& path) {
     fail<UsageError>("[data] there is no {}, the record of the data that the run read", path.string());
   }
   try {
-    std::ifstream text(path, std::ios::binary);
+    std::ifstream stream(path, std::ios::binary);
+    const std::string text{std::istreambuf_iterator<char>(stream), {}};
+    if (!nests_within(text, deepest)) fail<ModelError>("[data] {} is damaged: values nested too deep", path.string());
     const Json json = Json::parse(text);
+    if (const auto twice = data::repeated_key(text))
+      fail<ModelError>("[data] {} is damaged: '{}' is there twice", path.string(), shown(*twice));
     if (const std::int64_t other = json.at("format"); other != format_version)
       fail<ModelError>("[data] {} is of format {}, and this version of thalweg knows format {}", path.string(), other,
                        format_version);

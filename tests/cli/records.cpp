@@ -116,6 +116,30 @@ TEST_F(DataRecords, ChangedDataThatCannotBeReadIsRefusedWithOneHint) {
     expect_refused(run(command), 3, {"line 122", "'much' is not a finite number. Hint: correct it"});
 }
 
+/// A run that has ended needs its data only to measure it.
+TEST_F(DataRecords, EvaluateSaysWhyChangedDataCannotBeRead) {
+  write_table("t.csv");
+  ASSERT_EQ(run("train t.csv --target y --epochs 1 --quiet --out a").code, 0);
+  append("t.csv", "much,2,u,3\n");
+  expect_refused(run("evaluate a"), 3,
+                 {"t.csv has ", "it can no longer be read as it was: ", "line 122", "Hint: --data FILE"});
+}
+
+TEST_F(DataRecords, ADamagedRecordIsRefused) {
+  write_table("t.csv");
+  ASSERT_EQ(run("train t.csv --target y --epochs 1 --quiet --out a").code, 0);
+  const std::string name = "a/data.json", before = read_text(path(name)), rows = "\"rows\": 120,";
+  const std::size_t at = before.find(rows);
+  ASSERT_NE(at, std::string::npos) << before;
+  const auto with = [&](const std::string& text) { return before.substr(0, at) + text + before.substr(at); };
+  write(name, with("\"rows\": 3, "));
+  expect_refused(run("evaluate a"), 4, {"data.json is damaged: 'rows' is there twice"});
+  write(name, with("\"deep\": " + std::string(100'000, '[') + std::string(100'000, ']') + ", "));
+  expect_refused(run("evaluate a"), 4, {"data.json is damaged: values nested too deep"});
+  write(name, before.substr(0, at));
+  expect_refused(run("evaluate a"), 4, {"data.json is damaged: "});
+}
+
 TEST_F(DataRecords, ResumeOnChangedDataIsRefusedNamingTheChange) {
   write_table("t.csv");
   ASSERT_EQ(run("train t.csv --target y --epochs 3 --quiet --stop-after 4 --out a").code, 0);

@@ -173,6 +173,11 @@ TEST(Schema, NumbersWithAUnitAreReported) {
     ASSERT_FALSE(found.warnings.empty()) << before << after;
     EXPECT_NE(found.warnings.front().find("x: every cell is a number with"), std::string::npos) << before << after;
   }
+  std::string levels = "x,y\n";  // so many that each would get a warning of its own
+  for (int i = 0; i < 180; ++i) levels += std::to_string(i / 3) + " kg," + std::to_string(i) + ".5\n";
+  const Inference found = infer_schema(table_of(levels), {.target = "y"});
+  ASSERT_EQ(found.warnings.size(), 1U);
+  EXPECT_NE(found.warnings.front().find("keep only the numbers"), std::string::npos) << found.warnings.front();
   for (const std::string name : {"A", "row "})
     EXPECT_TRUE(infer_schema(table_with(name, ""), {.target = "x"}).warnings.empty()) << name;
 }
