@@ -89,10 +89,22 @@ TEST(Config, TheBestEpochOfATableIsKeptIfThereAreValidationRows) {
   EXPECT_EQ(stopping(data_section + "[train]\nearly_stopping = false\n"), "false");
 }
 
-TEST(Config, TheDecayIsTheSameForTablesOfEverySize) {
-  for (const std::int64_t rows : {100, 100'000}) {
-    EXPECT_EQ(read(data_section, {.rows = rows}).optimizer.options.at("weight_decay").str(), "0.3") << rows;
+/// Many rows tell finer differences apart, and need less decay; few rows never get more than 0.3.
+TEST(Config, TheNetworkOfATableIsFinerWhereThereAreManyRows) {
+  const auto decay = [](const Config& config) { return config.optimizer.options.at("weight_decay").str(); };
+  const auto deviation = [](const Config& config) { return config.model.options.at("frequency_deviation").str(); };
+  for (const std::int64_t rows : {1, 100, 9'999}) {
+    const Config config = read(data_section, {.rows = rows});
+    EXPECT_EQ(decay(config), "0.3") << rows;
+    EXPECT_EQ(deviation(config), "0.1") << rows;
   }
+  const Config many = read(data_section, {.rows = 10'000});
+  EXPECT_EQ(decay(many), "0.03");
+  EXPECT_EQ(deviation(many), "3.0");
+  const std::string own = "[model]\nkind = \"tabular\"\nfrequency_deviation = 0.5\n[optimizer]\nweight_decay = 0.2\n";
+  EXPECT_EQ(decay(read(data_section + own, {.rows = 10'000})), "0.2");
+  EXPECT_EQ(deviation(read(data_section + own, {.rows = 10'000})), "0.5");
+  EXPECT_EQ(decay(read(data_section + "[model]\nkind = \"mlp\"\n", {.rows = 10'000})), "0.3");
 }
 
 TEST(Config, TheDefaultsOfOneKindDoNotApplyToAnother) {
