@@ -68,6 +68,11 @@ SETTINGS = {
     "mlp": ["--model", "mlp"],
     "waves alone": ["--set", "model.pieces=0"],
     "pieces alone": ["--set", "model.frequencies=0"],
+    "as for few rows": ["--set", "model.frequency_deviation=0.1", "--set", "optimizer.weight_decay=0.3"],
+    "as for many rows": ["--set", "model.frequency_deviation=3", "--set", "optimizer.weight_decay=0.03"],
+    "finer waves alone": ["--set", "model.frequency_deviation=3", "--set", "optimizer.weight_decay=0.3"],
+    "less decay alone": ["--set", "model.frequency_deviation=0.1", "--set", "optimizer.weight_decay=0.03"],
+    "100 epochs": ["--epochs", "100", "--set", "model.frequency_deviation=0.1", "--set", "optimizer.weight_decay=0.3"],
     "eight of 64": ["--set", "model.members=8", "--set", "model.hidden=[64,64]"],
 }
 PEERS = ["sklearn linear", "sklearn MLP", "sklearn boosting"]
