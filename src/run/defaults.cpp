@@ -46,8 +46,10 @@ OptionMap default_config(const DataFacts& facts, std::string_view model) {
   const bool tabular = facts.table && (model.empty() || model == "tabular");
   const double lr = !tabular ? 0.003 : facts.task == data::Task::regression ? 0.004 : 0.002;
   const OptionList table_layers = {64, 64}, image_layers = {256, 128};
+  // Many rows with numbers as targets tell fine differences apart; for classes nothing was gained by it.
+  const bool fine = tabular && many_rows && facts.task == data::Task::regression;
   OptionMap network{{"kind", "tabular"}};
-  if (many_rows) network["frequency_deviation"] = 3.0;  // as fine as so many rows can tell apart
+  if (fine) network["frequency_deviation"] = 3.0;
   const OptionMap perceptron{{"kind", "mlp"}, {"hidden", facts.table ? table_layers : image_layers}};
   // Chosen by measurement: tests/tables/study.py.
   OptionMap train{{"epochs", tabular       ? 40
@@ -58,7 +60,7 @@ OptionMap default_config(const DataFacts& facts, std::string_view model) {
   if (facts.table) {  // train to the end, and keep the best epoch
     train["early_stopping"] = {OptionMap{{"metric", "validation.loss"}, {"patience", "100%"}, {"restore_best", true}}};
   }
-  const double decay = !facts.table ? 0.01 : tabular && many_rows ? 0.03 : 0.3;
+  const double decay = !facts.table ? 0.01 : fine ? 0.03 : 0.3;
   return {{"model", tabular ? network : perceptron},
           {"optimizer", OptionMap{{"kind", "adamw"}, {"lr", lr}, {"weight_decay", decay}}},
           {"schedule", OptionMap{{"kind", "one_cycle"}}},

@@ -89,8 +89,9 @@ TEST(Config, TheBestEpochOfATableIsKeptIfThereAreValidationRows) {
   EXPECT_EQ(stopping(data_section + "[train]\nearly_stopping = false\n"), "false");
 }
 
-/// Many rows tell finer differences apart, and need less decay; few rows never get more than 0.3.
-TEST(Config, TheNetworkOfATableIsFinerWhereThereAreManyRows) {
+/// Many rows with numbers as targets tell finer differences apart, and need less decay. Few rows never get more than
+/// 0.3.
+TEST(Config, TheNetworkForNumbersIsFinerWhereThereAreManyRows) {
   const auto decay = [](const Config& config) { return config.optimizer.options.at("weight_decay").str(); };
   const auto deviation = [](const Config& config) { return config.model.options.at("frequency_deviation").str(); };
   for (const std::int64_t rows : {1, 100, 9'999}) {
@@ -98,6 +99,9 @@ TEST(Config, TheNetworkOfATableIsFinerWhereThereAreManyRows) {
     EXPECT_EQ(decay(config), "0.3") << rows;
     EXPECT_EQ(deviation(config), "0.1") << rows;
   }
+  const Config classes = read(data_section, {.task = data::Task::binary, .rows = 10'000});
+  EXPECT_EQ(decay(classes), "0.3");
+  EXPECT_EQ(deviation(classes), "0.1");
   const Config many = read(data_section, {.rows = 10'000});
   EXPECT_EQ(decay(many), "0.03");
   EXPECT_EQ(deviation(many), "3.0");
