@@ -21,13 +21,15 @@ struct TabularOptions {
   std::vector<std::int64_t> numbers = {};  ///< places of the inputs that are embedded; empty: all
   std::int64_t members = 4;                ///< members of an ensemble with shared weights; 1: no ensemble
   double member_deviation = 0.5;           ///< standard deviation of the members' initial factors, about 1
+  std::vector<double> limits = {};         ///< lowest and highest output in evaluation; empty: none
 };
 
 /// A perceptron on periodic and piecewise linear embeddings of its inputs (Gorishniy, Rubachev and Babenko 2022),
 /// optionally with a smooth clip and a scaling layer (Holzmuller, Grinsztajn and Steinwart 2024, RealMLP). Its members
 /// share all weights except for one factor per input and unit, and the last layer (Wen, Tran and Ba 2020; Gorishniy et
 /// al. 2025, TabM). In training the output is (rows, members, outputs), and each member has its own loss; evaluation
-/// takes the mean of the members' outputs.
+/// takes the mean of the members' outputs, between the limits: beyond the targets that it has seen a network can give
+/// anything (RealMLP).
 [[nodiscard]] ModelFunction tabular(std::int64_t outputs, const TabularOptions& options = {});
 
 }  // namespace thalweg::nn

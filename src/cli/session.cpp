@@ -127,6 +127,7 @@ Session make_session(const Config& config, const DataFacts& facts, Parts parts, 
   if (config.data.format == "none")
     fail<UsageError>("[data] {} learns from data, and there is none. Hint: train = \"FILE\" in [data].",
                      config.model.kind);
+  recipe.model = with_limits_of(std::move(recipe.model), recipe.make_loss(registry), parts.preprocessing, parts.train);
   recipe.offset = usual_output(recipe.make_loss(registry), parts.train);
   Trainer trainer(recipe.make_model(registry, parts.augmentation), recipe.make_loss(registry),
                   config.make_optimizer(registry), config.train.threads);

@@ -94,4 +94,20 @@ Choice with_numbers_of(Choice model, const data::Preprocessing& preprocessing, c
   return model;
 }
 
+Choice with_limits_of(Choice model, const LossFunction& loss, const data::Preprocessing& preprocessing,
+                      const Dataset& rows) {
+  const auto said = model.options.find("limits");
+  const auto* list = said == model.options.end() ? nullptr : said->second.get_if<OptionList>();
+  const bool numbers = loss.task() == Task::regression && !loss.traits().prediction && loss.traits().outputs == 1;
+  if (!preprocessing.table() || !list || !list->empty() || !numbers || rows.streams() || rows.rows() == 0) return model;
+  const Tensor& target = rows["target"];
+  double low = target.at(0), high = low;
+  for (std::int64_t i = 1; i < target.size(); ++i) {
+    low = std::min(low, target.at(i));
+    high = std::max(high, target.at(i));
+  }
+  said->second = {OptionList{low, high}};
+  return model;
+}
+
 }  // namespace thalweg

@@ -1,9 +1,10 @@
 #pragma once
-// Tells a model that embeds numbers which of its inputs are numbers.
+// Tells a model what it needs to know of its table: which of its inputs are numbers, and how far its targets reach.
 
 #include "data/preprocessing.hpp"
 #include "run/config.hpp"
 #include "thalweg/data.hpp"
+#include "thalweg/loss.hpp"
 
 namespace thalweg {
 
@@ -19,5 +20,9 @@ namespace thalweg {
 /// Sets the places and knots of a table's numbers in a model with an option `numbers`, such as `tabular`, unless its
 /// options already have them. If the table has no numbers, nothing is embedded. `rows` are the training part.
 [[nodiscard]] Choice with_numbers_of(Choice model, const data::Preprocessing& preprocessing, const Dataset& rows);
+/// Sets the lowest and the highest target of a table in a model with an option `limits`, unless its options already
+/// have them or its outputs are no numbers in the unit of the targets. `rows` are the training part.
+[[nodiscard]] Choice with_limits_of(Choice model, const LossFunction& loss, const data::Preprocessing& preprocessing,
+                                    const Dataset& rows);
 
 }  // namespace thalweg

@@ -3,7 +3,9 @@
 #include "command.hpp"
 #include "places.hpp"
 
+#include <algorithm>
 #include <filesystem>
+#include <sstream>
 
 #include "sanitized.hpp"
 #include "thalweg/model.hpp"
@@ -193,6 +195,26 @@ TEST_F(Runs, PredictionsMatchColumnsByNameAndAModelInCpp) {
     EXPECT_EQ(std::stod(line), model.predict_cells(row).value);
   }
   EXPECT_FALSE(std::getline(lines, line));
+}
+
+/// A wrong cell far from all others gives no absurd prediction.
+TEST_F(Runs, PredictionsStayAmongTheTargetsThatWereSeen) {
+  write_table("t.csv");
+  write("far.csv", "a,b,kind\n1e6,1,u\n-1e6,1,v\n3,1e7,w\n3,-1e7,u\n");
+  const auto predicted = [&](const std::string& options) {
+    EXPECT_EQ(run("train t.csv --target y --epochs 2 --quiet --out m " + options).code, 0);
+    std::vector<double> values;
+    std::istringstream lines(run("predict m --data far.csv").out);
+    std::string line;
+    for (std::getline(lines, line); std::getline(lines, line);) values.push_back(std::stod(line));
+    std::filesystem::remove_all(path("m"));
+    return values;
+  };
+  const auto within = [](double value) { return value > -11 && value < 23; };  // 2a - b + kind of a, b up to 10
+  const std::vector<double> bounded = predicted(""), free = predicted("--set 'model.limits=[-1e9, 1e9]'");
+  ASSERT_EQ(bounded.size(), 4U);
+  EXPECT_TRUE(std::ranges::all_of(bounded, within));
+  EXPECT_TRUE(std::ranges::none_of(free, within));
 }
 
 TEST_F(Runs, PredictKeepsTheColumnsAskedFor) {

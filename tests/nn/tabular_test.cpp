@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "thalweg/error.hpp"
@@ -66,6 +67,31 @@ TEST(Tabular, EvaluationIsTheMeanOfTheMembers) {
     }
     EXPECT_NEAR(predicted.at(row), sum / 3, 1e-5) << row;
   }
+}
+
+/// Far from the rows that it has seen a network can give anything. Training is without limits: a row beyond them would
+/// have no gradient.
+TEST(Tabular, PredictionsStayWithinTheLimits) {
+  const auto predicted = [](const nn::TabularOptions& options, Tensor& parameters) {
+    Trainer trainer = trainer_of(options);
+    trainer.fit(waves(100, 1), {.epochs = 5});
+    parameters = trainer.state().parameters;
+    return trainer.predict(waves(200, 2));
+  };
+  Tensor bounded_parameters, free_parameters;
+  const Tensor bounded = predicted({.hidden = {8}, .limits = {-0.5, 0.25}}, bounded_parameters),
+               free = predicted({.hidden = {8}}, free_parameters);
+  int beyond = 0;
+  for (std::int64_t row = 0; row < 200; ++row) {
+    EXPECT_EQ(bounded.at(row), std::clamp(free.at(row), -0.5, 0.25)) << row;
+    if (free.at(row) < -0.5 || free.at(row) > 0.25) ++beyond;
+  }
+  EXPECT_GT(beyond, 20);
+  EXPECT_LT(beyond, 180);
+  for (std::int64_t i = 0; i < free_parameters.size(); ++i)
+    ASSERT_EQ(bounded_parameters.at(i), free_parameters.at(i)) << i;
+  for (const std::vector<double>& wrong : {std::vector<double>{1}, {1, 0}, {0, 1, 2}})
+    EXPECT_THROW((void)nn::tabular(1, {.limits = wrong}), UsageError);
 }
 
 TEST(Tabular, EmbedsNumericInputs) {

@@ -115,6 +115,29 @@ TEST_F(Embeddings, OfNumbersApplyToTheNumericColumnsOfATable) {
   EXPECT_TRUE(with_numbers_of({"mlp"}, recipe.preprocessing, rows_of(recipe, behind)).options.empty());
 }
 
+/// Only outputs that are numbers in the unit of the targets have the limits of the targets.
+TEST_F(Embeddings, TheLimitsAreThoseOfTheTargets) {
+  const data::Table known = data::read_table(write("limits.csv", "x,y\n1,3\n2,1\n3,8\n4,5\n"));
+  const Recipe recipe = recipe_of_table(known, 0);
+  const Dataset rows = rows_of(recipe, known);
+  const auto limits = [&](const std::string& loss, const std::string& kind = "tabular", OptionMap own = {}) {
+    const OptionMap options = with_limits_of({kind, registry().model(kind).make(1, std::move(own)).second},
+                                             registry().loss(loss).make({}), recipe.preprocessing, rows)
+                                  .options;
+    return options.contains("limits") ? *options.at("limits").get_if<OptionList>() : OptionList{};
+  };
+  const data::Affine& unit = recipe.preprocessing.table()->target();
+  for (const std::string loss : {"mse", "mae", "huber"}) {
+    const OptionList found = limits(loss);
+    ASSERT_EQ(found.size(), 2U) << loss;
+    EXPECT_NEAR(unit.inverse(*found[0].get_if<double>()), 1, 1e-6) << loss;
+    EXPECT_NEAR(unit.inverse(*found[1].get_if<double>()), 8, 1e-6) << loss;
+  }
+  for (const std::string loss : {"poisson", "gaussian", "binary_cross_entropy"}) EXPECT_TRUE(limits(loss).empty());
+  EXPECT_TRUE(limits("mse", "mlp").empty());
+  EXPECT_EQ(OptionValue{limits("mse", "tabular", {{"limits", OptionList{-9.0, 9.0}}})}.str(), "[-9.0, 9.0]");
+}
+
 /// The knots are quantiles of each number. More than half of the rows of the second column are 0, so two knots are 0;
 /// they separate the values above 0 from the others. If there are fewer values than knots, the widest pieces are
 /// divided.

@@ -36,6 +36,7 @@ FoundLr find_lr_for(const Config& config, const DataFacts& facts, const Parts& p
   refuse_system(config, "lr");
   Recipe recipe{with_numbers_of(config.model, parts.preprocessing, parts.train), config.loss, facts.outputs,
                 parts.preprocessing};
+  recipe.model = with_limits_of(std::move(recipe.model), recipe.make_loss(registry), parts.preprocessing, parts.train);
   recipe.offset = usual_output(recipe.make_loss(registry), parts.train);
   const SignalWatch signals;
   std::stop_source stop;

@@ -45,7 +45,10 @@ Fields fields(TabularOptions& o) {
       {"member_deviation",
        &o.member_deviation,
        "standard deviation of the initial factors of the members around 1",
-       {.low = 0}}};
+       {.low = 0}},
+      {"limits", &o.limits,
+       "lowest and highest output in evaluation; empty: none, or for a table with numbers as targets those of the "
+       "training rows, in standardised units"}};
 }
 
 namespace {
@@ -156,10 +159,17 @@ class Members {
   std::int64_t count_;
 };
 
+void check_limits(const std::vector<double>& limits) {
+  if (limits.empty() || (limits.size() == 2 && limits[0] <= limits[1])) return;
+  fail<UsageError>("[tabular] limits = {}. Wanted: the lowest and the highest output, or none",
+                   OptionValue{OptionList(limits.begin(), limits.end())}.str());
+}
+
 }  // namespace
 
 ModelFunction tabular(std::int64_t outputs, const TabularOptions& options) {
   check_options(options, "tabular");
+  check_limits(options.limits);
   return [outputs, o = options, activate = activation(options.activation)](Scope s, Var x) {
     constexpr double speed = 6;
     x = flatten(x);
@@ -176,7 +186,8 @@ ModelFunction tabular(std::int64_t outputs, const TabularOptions& options) {
       if (o.dropout > 0) x = dropout(layer / "dropout", x, o.dropout);
       x = members.scaled("member_units" + std::to_string(i + 1), x, init::normal(o.member_deviation));
     }
-    return members.outputs(x, outputs);
+    x = members.outputs(x, outputs);
+    return o.limits.empty() || s.mode() == Mode::train ? x : clamp(x, o.limits[0], o.limits[1]);
   };
 }
 
