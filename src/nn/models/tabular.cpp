@@ -159,6 +159,12 @@ class Members {
   std::int64_t count_;
 };
 
+/// x between the limits, with the derivatives of x: what a look measures is the curvature of what is trained, which has
+/// no limits.
+Var within(const Var& x, const std::vector<double>& limits) {
+  return stop_gradient(clamp(x, limits[0], limits[1])) + (x - stop_gradient(x));
+}
+
 void check_limits(const std::vector<double>& limits) {
   if (limits.empty() || (limits.size() == 2 && limits[0] <= limits[1])) return;
   fail<UsageError>("[tabular] limits = {}. Wanted: the lowest and the highest output, or none",
@@ -187,7 +193,7 @@ ModelFunction tabular(std::int64_t outputs, const TabularOptions& options) {
       x = members.scaled("member_units" + std::to_string(i + 1), x, init::normal(o.member_deviation));
     }
     x = members.outputs(x, outputs);
-    return o.limits.empty() || s.mode() == Mode::train ? x : clamp(x, o.limits[0], o.limits[1]);
+    return o.limits.empty() || s.mode() == Mode::train ? x : within(x, o.limits);
   };
 }
 
