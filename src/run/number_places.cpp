@@ -110,4 +110,16 @@ Choice with_limits_of(Choice model, const LossFunction& loss, const data::Prepro
   return model;
 }
 
+std::optional<std::pair<double, double>> limits_in_units(const Choice& model, const data::TablePreprocessing& table) {
+  const auto found = model.options.find("limits");
+  const auto* list = found == model.options.end() ? nullptr : found->second.get_if<OptionList>();
+  if (!list || list->size() != 2) return std::nullopt;
+  const auto in_unit = [&](const OptionValue& limit) {
+    const auto* whole = limit.get_if<std::int64_t>();
+    const double number = whole ? static_cast<double>(*whole) : *limit.get_if<double>();
+    return table.target().inverse(static_cast<float>(number));  // outputs are f32
+  };
+  return std::pair(in_unit((*list)[0]), in_unit((*list)[1]));
+}
+
 }  // namespace thalweg

@@ -1,6 +1,9 @@
 #pragma once
 // Tells a model what it needs to know of its table: which of its inputs are numbers, and how far its targets reach.
 
+#include <optional>
+#include <utility>
+
 #include "data/preprocessing.hpp"
 #include "run/config.hpp"
 #include "thalweg/data.hpp"
@@ -24,5 +27,9 @@ namespace thalweg {
 /// have them or its outputs are no numbers in the unit of the targets. `rows` are the training part.
 [[nodiscard]] Choice with_limits_of(Choice model, const LossFunction& loss, const data::Preprocessing& preprocessing,
                                     const Dataset& rows);
+
+/// The limits of a model's predictions in the unit of the target, as predictions at them are; none if it has none.
+[[nodiscard]] std::optional<std::pair<double, double>> limits_in_units(const Choice& model,
+                                                                       const data::TablePreprocessing& table);
 
 }  // namespace thalweg

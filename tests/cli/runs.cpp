@@ -204,9 +204,13 @@ TEST_F(Runs, PredictionsStayAmongTheTargetsThatWereSeen) {
   const auto predicted = [&](const std::string& options) {
     EXPECT_EQ(run("train t.csv --target y --epochs 2 --quiet --out m " + options).code, 0);
     std::vector<double> values;
-    std::istringstream lines(run("predict m --data far.csv").out);
+    const Ran far = run("predict m --data far.csv");
+    std::istringstream lines(far.out);
     std::string line;
     for (std::getline(lines, line); std::getline(lines, line);) values.push_back(std::stod(line));
+    EXPECT_EQ(far.err.find("4 of 4 predictions are at the limits of the model") != std::string::npos, options.empty())
+        << far.err;
+    EXPECT_EQ(run("predict m --data t.csv").err, "");
     std::filesystem::remove_all(path("m"));
     return values;
   };

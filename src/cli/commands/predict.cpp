@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/answers.hpp"
+#include "cli/at_limits.hpp"
 #include "cli/checks.hpp"
 #include "cli/command.hpp"
 #include "cli/device.hpp"
@@ -244,10 +245,13 @@ void predict_table(const Model& model, data::CsvReader& reader, const std::strin
   const bool regression = fitted.schema().task == data::Task::regression;
   Writer writer(fitted.schema().target, regression, model.classes(), std::move(names), context.json,
                 known_by(*model.parts().loss));
+  AtLimits at_limits(model.parts().recipe);
   std::vector<Cells> kept;
   writer.header(regression ? model.parts().outputs : static_cast<std::int64_t>(model.classes().size()));
   const auto hand_on = [&] {
-    writer.rows(model.predict_encoded(encoder.take()), kept);
+    const Tensor predictions = model.predict_encoded(encoder.take());
+    at_limits.add(predictions);
+    writer.rows(predictions, kept);
     kept.clear();
     flush_output();
   };
@@ -258,7 +262,9 @@ void predict_table(const Model& model, data::CsvReader& reader, const std::strin
     if (encoder.full()) hand_on();
   }
   hand_on();
-  if (!context.quiet) encoder.warn();
+  if (context.quiet) return;
+  encoder.warn();
+  at_limits.warn();
 }
 
 void predict_images(const Model& model, const std::string& path, const Context& context) {
