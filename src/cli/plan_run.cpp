@@ -18,7 +18,6 @@
 #include "core/workers.hpp"
 #include "engine/row_table.hpp"
 #include "engine/step_needs.hpp"
-#include "run/number_places.hpp"
 
 namespace thalweg::cli {
 
@@ -146,9 +145,7 @@ RankTime time_of(const StepNeeds& needs, const Machine& machine, std::int64_t ra
 
 RunPlan plan_of(const PlanArguments& arguments, const LoadedConfig& loaded, Machine& machine, const Context& context) {
   const Parts parts = loaded.source.parts(loaded.config.seed);
-  const DataFacts& facts = loaded.source.facts();
-  const Recipe recipe{with_numbers_of(loaded.config.model, parts.preprocessing, parts.train), loaded.config.loss,
-                      facts.outputs, parts.preprocessing};
+  const Recipe recipe = make_recipe(loaded.config, loaded.source.facts(), parts, context.registry);
   const FitOptions options = loaded.config.fit_options();
   const RunLength length = run_length(options, parts.train.rows());
   const Optimizer optimizer = loaded.config.make_optimizer(context.registry);

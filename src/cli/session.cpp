@@ -107,9 +107,21 @@ void start_from(const std::string& run, const SystemRow& row, const OptionMap& o
 
 }  // namespace
 
-Session make_session(const Config& config, const DataFacts& facts, Parts parts, const Registry& registry) {
+Recipe make_recipe(const Config& config, const DataFacts& facts, const Parts& parts, const Registry& registry) {
   Recipe recipe{with_numbers_of(config.model, parts.preprocessing, parts.train), config.loss, facts.outputs,
                 parts.preprocessing};
+  if (config.has_system()) return recipe;  // a system has its own losses
+  const LossFunction loss = recipe.make_loss(registry);
+  recipe.model = with_limits_of(std::move(recipe.model), loss, parts.preprocessing, parts.train);
+  recipe.offset = usual_output(loss, parts.train);
+  return recipe;
+}
+
+Session make_session(const Config& config, const DataFacts& facts, Parts parts, const Registry& registry) {
+  if (!config.has_system() && config.data.format == "none")
+    fail<UsageError>("[data] {} learns from data, and there is none. Hint: train = \"FILE\" in [data].",
+                     config.model.kind);
+  Recipe recipe = make_recipe(config, facts, parts, registry);
   if (config.has_system()) {
     System system = registry.system(config.system.kind)
                         .make(system_data(parts.preprocessing, config.train.threads, registry.environments()),
@@ -124,11 +136,6 @@ Session make_session(const Config& config, const DataFacts& facts, Parts parts, 
       start_from(system.start, registry.system(config.system.kind), config.system.options, trainer, parts);
     return {std::move(recipe), std::move(parts), std::move(trainer), std::move(system)};
   }
-  if (config.data.format == "none")
-    fail<UsageError>("[data] {} learns from data, and there is none. Hint: train = \"FILE\" in [data].",
-                     config.model.kind);
-  recipe.model = with_limits_of(std::move(recipe.model), recipe.make_loss(registry), parts.preprocessing, parts.train);
-  recipe.offset = usual_output(recipe.make_loss(registry), parts.train);
   Trainer trainer(recipe.make_model(registry, parts.augmentation), recipe.make_loss(registry),
                   config.make_optimizer(registry), config.train.threads);
   trainer.init(parts.train.slice(0, 1), config.seed);

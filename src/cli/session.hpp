@@ -17,6 +17,10 @@ struct Session {
   /// The names of the objectives; empty if there is only one.
   [[nodiscard]] std::vector<std::string> objectives() const;
 };
+/// The recipe of a new run: where the configuration leaves it open, what the model needs to know of its training rows
+/// follows from these.
+[[nodiscard]] Recipe make_recipe(const Config& config, const DataFacts& facts, const Parts& parts,
+                                 const Registry& registry);
 [[nodiscard]] Session make_session(const Config& config, const DataFacts& facts, Parts parts, const Registry& registry);
 /// Throws UsageError if the configuration is that of a system. For commands that work only with models.
 void refuse_system(const Config& config, std::string_view command);

@@ -15,9 +15,7 @@
 #include "core/counted.hpp"
 #include "core/error.hpp"
 #include "plot/plot.hpp"
-#include "run/number_places.hpp"
 #include "store/atomic_file.hpp"
-#include "train/baseline.hpp"
 
 namespace thalweg::cli {
 
@@ -34,10 +32,7 @@ std::string trial_text(const LrTrial& trial) {
 FoundLr find_lr_for(const Config& config, const DataFacts& facts, const Parts& parts, FindLrOptions options,
                     const Registry& registry) {
   refuse_system(config, "lr");
-  Recipe recipe{with_numbers_of(config.model, parts.preprocessing, parts.train), config.loss, facts.outputs,
-                parts.preprocessing};
-  recipe.model = with_limits_of(std::move(recipe.model), recipe.make_loss(registry), parts.preprocessing, parts.train);
-  recipe.offset = usual_output(recipe.make_loss(registry), parts.train);
+  const Recipe recipe = make_recipe(config, facts, parts, registry);
   const SignalWatch signals;
   std::stop_source stop;
   options.stop = stop.get_token();

@@ -25,8 +25,8 @@ Fields fields(TabularOptions& o) {
        {.low = 0}},
       {"frequency_deviation",
        &o.frequency_deviation,
-       "standard deviation from which the frequencies are drawn; by default 3 for numbers as targets in a table of "
-       "10,000 rows and more",
+       "standard deviation from which the frequencies are drawn; by default 3 for numbers as targets in a table "
+       "of 10,000 training rows and more",
        {.low = 0}},
       {"pieces",
        &o.pieces,
