@@ -207,23 +207,42 @@ Kernel make_to_i32(const KernelSite& site) {
   });
 }
 
+namespace {
+
+/// The updates that are summed by themselves before they are added to the output, of `count` updates of a table with
+/// so many rows: a sum that has grown large loses the digits of one more update. The output is read once more for each
+/// block, which are few where each row gets many updates.
+std::int64_t updates_in_block(std::int64_t rows, std::int64_t count) {
+  return std::min(count, std::max<std::int64_t>(16 * rows, 8192));
+}
+
+}  // namespace
+
 Kernel make_scatter_add(const KernelSite& site) {
-  const std::int64_t rows = site.output.shape[0], count = site.inputs[1].shape.size();
-  const std::int64_t width = rows ? site.output.shape.size() / rows : 0;
+  const std::int64_t rows = site.output.shape[0], count = site.inputs[1].shape.size(), size = site.output.shape.size();
+  const std::int64_t width = rows ? size / rows : 0, block = updates_in_block(rows, count);
   return for_float(site.output.dtype, [&]<class T>(T) {
     const MicroOp::Run plus = find_micro_op("add")->run<T>();
+    const auto add = [plus](T* to, const T* one, std::int64_t numbers) {
+      const void* operands[] = {to, one};
+      plus(to, operands, numbers);
+    };
     return Kernel{[=](const KernelCall& call) {
-                    T* table = call.out<T>();
-                    std::fill_n(table, rows * width, T{0});
+                    T* const table = call.out<T>();
+                    T* const sums = count > block ? reinterpret_cast<T*>(call.scratch) : table;
+                    std::fill_n(table, size, T{0});
                     const auto* indices = call.in<std::int32_t>(1);
-                    for (std::int64_t i = 0; i < count; ++i) {  // several updates of one row are added in order
-                      if (indices[i] < 0 || indices[i] >= rows) no_such_row("scatter_add", indices[i], rows, i, count);
-                      T* row = table + indices[i] * width;
-                      const void* operands[] = {row, call.in<T>(0) + i * width};
-                      plus(row, operands, width);
+                    for (std::int64_t begin = 0; begin < count; begin += block) {
+                      if (sums != table) std::fill_n(sums, size, T{0});
+                      for (std::int64_t i = begin; i < std::min(begin + block, count); ++i) {  // in order
+                        if (indices[i] < 0 || indices[i] >= rows)
+                          no_such_row("scatter_add", indices[i], rows, i, count);
+                        add(sums + indices[i] * width, call.in<T>(0) + i * width, width);
+                      }
+                      if (sums != table) add(table, sums, size);
                     }
                   },
-                  0};
+                  count > block ? site.output.bytes() : 0};
   });
 }
 

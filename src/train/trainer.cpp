@@ -248,7 +248,14 @@ Tensor Trainer::predict(const Dataset& data) {
     fail<UsageError>("[predict] an objective gives a loss, not predictions. Hint: Trainer(model, loss, optimizer).");
   Dataset inputs;
   if (data.streams()) fail<UsageError>("[predict] rows that are yet to be read. Hint: take(rows) reads them.");
-  inputs.set("input", data["input"]);
+  const Tensor& input = data["input"];
+  if (data.rows() == 0) {  // the predictions of a row of zeros have the shape
+    Shape one = input.shape();
+    one.set(0, 1);
+    inputs.set("input", Tensor(one, input.dtype()));
+    return predict(inputs).rows(0, 0);
+  }
+  inputs.set("input", input);
   Tensor predictions;
   (void)impl_->objectives.evaluate(impl_->measured(), inputs, predictions);
   if (impl_->loss->task() == Task::regression) put_back(predictions, data.unit());

@@ -106,6 +106,22 @@ TYPED_TEST(Extremes, ProductsOverLongInnerDimensionsAreAccurate) {
   }
 }
 
+/// A table of one row gets all updates, one of five rows nearly all in one row.
+TYPED_TEST(Extremes, ManyUpdatesOfOneRowAddUp) {
+  const std::int64_t n = 2'000'000;
+  const DType dtype = dtype_of<TypeParam>();
+  for (const std::int64_t rows : {1, 5}) {
+    Tensor places({n}, i32);
+    for (std::int64_t i = 0; i < 4; ++i) places.set(n / 5 * i, static_cast<double>(rows - 1));
+    const auto add = [rows](const Vars& v) { return Vars{scatter_add(v[0], v[1], rows)}; };
+    const Tensor sums = evaluate(add, {full({n, 3}, 0.1, dtype), places})[0];
+    const double each = static_cast<double>(TypeParam(0.1));
+    const double bound = dtype == f32 ? 1e-4 : 1e-10;
+    EXPECT_NEAR(sums.at(0) / (each * static_cast<double>(rows == 1 ? n : n - 4)), 1, bound);
+    EXPECT_NEAR(sums.at(sums.size() - 1) / (each * static_cast<double>(rows == 1 ? n : 4)), 1, bound);
+  }
+}
+
 TYPED_TEST(Extremes, NormsAreRightForNumbersOfEverySize) {
   using Limits = std::numeric_limits<TypeParam>;
   for (const TypeParam size : {TypeParam(1), Limits::max() / 8, Limits::min() * 8, TypeParam(3e-12)}) {

@@ -569,6 +569,14 @@ TEST(Trainer, SavesAndLoads) {
   std::filesystem::remove(path);
 }
 
+TEST(Trainer, PredictsNothingForNoRows) {
+  Trainer trainer = moons_trainer();
+  (void)trainer.fit(two_moons(64), {.epochs = 1});
+  Shape wanted = trainer.predict(two_moons(4)).shape();
+  wanted.set(0, 0);
+  EXPECT_EQ(trainer.predict(two_moons(4).slice(0, 0)).shape(), wanted);
+}
+
 TEST(Trainer, ALabelBeyondTheClassesIsNamedByItsRowOfTheData) {
   Tensor labels({40}, i32);
   labels.set(23, 7);

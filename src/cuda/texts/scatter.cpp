@@ -1,5 +1,5 @@
 // The text of scatter_add. The row numbers of the updates are sorted, equal ones in their order; then each row of the
-// table adds its updates one after another, as the CPU does. No two threads add to the same element, so the order is
+// table adds its updates in their order, as the CPU does. No two threads add to the same element, so the order is
 // fixed.
 
 #include <fmt/format.h>
@@ -130,20 +130,25 @@ constexpr std::string_view starts = R"(
       start[i] = (int)low;
 )";
 
-/// Reads several updates of a row before it adds them one after another; otherwise each would wait for its memory.
+/// Reads several updates of a row before it adds them one after another; otherwise each would wait for its memory. Sums
+/// of 8192 updates are added to the row's sum, which would lose the digits of single updates where it has grown large.
 constexpr std::string_view sums = R"(
   TW_EACH(t, 256) {{
     const tw_index row = (tw_index)blockIdx.x * together + t / lanes;
     const int begin = row < rows ? start[row] : 0, end = row < rows ? start[row + 1] : 0;
     for (tw_index column = t % lanes; row < rows && column < width; column += lanes) {{
-      T sum = 0, next[16];
+      T total = 0, sum = 0, next[16];
       int k = begin;
       for (; k + 16 <= end; k += 16) {{
         TW_UNROLL for (int e = 0; e < 16; ++e) next[e] = get0(from{0}[k + e] * width + column);
         TW_UNROLL for (int e = 0; e < 16; ++e) sum += next[e];
+        if ((k + 16 - begin) % 8192 == 0) {{
+          total += sum;
+          sum = 0;
+        }}
       }}
       for (; k < end; ++k) sum += get0(from{0}[k] * width + column);
-      put0(row * width + column, sum);
+      put0(row * width + column, total + sum);
     }}
   }}
 )";
