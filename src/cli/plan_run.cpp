@@ -92,7 +92,7 @@ RankMemory memory_of(const StepNeeds& needs, const Parts& parts, std::int64_t ra
           number(blocks * needs.gradient_bytes) + received,
           needs.own_part * number(needs.slot_bytes),
           needs.row_table ? number(needs.row_table->bytes()) : 0,
-          number(at_once * needs.shard_bytes + needs.update_arena_bytes),
+          number(at_once * needs.shard_bytes + std::min(threads, needs.update_arenas) * needs.update_arena_bytes),
           data,
           program};
 }

@@ -157,7 +157,8 @@ void Engine::prepare(State& state) {
   }
   for (Member& o : objectives_) {
     const auto i = static_cast<std::size_t>(&o - objectives_.data());
-    o.updater.prepare(state, o.shares ? o.shares->own : step_.objectives[i].layout, o.factored, far_);
+    o.updater.prepare(state, o.shares ? o.shares->own : step_.objectives[i].layout, crew_->workers.threads(),
+                      o.factored, far_);
   }
 }
 

@@ -1,6 +1,7 @@
 #include "engine/step_needs.hpp"
 
 #include <algorithm>
+#include <limits>
 
 #include "engine/buckets.hpp"
 #include "engine/engine.hpp"
@@ -115,7 +116,10 @@ StepNeeds needs_of_step(const EvaluationFunction& function, const Optimizer& opt
   needs.shard_bytes = static_cast<std::int64_t>(shard->memory_bytes());
   needs.bf16_values = shard->program().bf16_values();
   needs.one_small_shard = needs.shards == 1 && OneShard::is_for(*shard, step, layout.dtype);
-  if (update.program) needs.update_arena_bytes = static_cast<std::int64_t>(update.program->arena_bytes());
+  if (update.program) {
+    needs.update_arena_bytes = static_cast<std::int64_t>(update.program->arena_bytes());
+    needs.update_arenas = update.program->lanes(std::numeric_limits<int>::max());
+  }
   const double share = static_cast<double>(rows) / static_cast<double>(shard->rows());
   needs.last_shard = share - static_cast<double>(needs.shards - 1);
   const auto all_of = [&](std::int64_t a_shard) {

@@ -21,6 +21,7 @@ struct StepNeeds {
   std::int64_t shard_bytes = 0;         ///< memory in which a shard is computed
   std::int64_t bf16_values = 0;         ///< number of values of a shard that are stored in bf16
   std::int64_t update_arena_bytes = 0;  ///< arena of the update
+  std::int64_t update_arenas = 1;       ///< how many of them there are, with as many threads
   bool one_small_shard = false;         ///< see OneShard
   StepCost::Part gradient, update;      ///< operations and bytes moved of a whole step; no seconds
   /// A part of the gradient that ranks send each other at once, and the fraction of a shard's instructions after which

@@ -61,12 +61,14 @@ void Updater::refuse(const State& state, const Own& own) const {
       fmt::join(found, ", "), needed.empty() ? "none" : fmt::format("{}", fmt::join(needed, ", ")));
 }
 
-void Updater::prepare(State& state, const Layout& trained, std::span<const FactoredLayer> layers, Device* far) {
+void Updater::prepare(State& state, const Layout& trained, int threads, std::span<const FactoredLayer> layers,
+                      Device* far) {
   if (layout_ != state.layout) {
     update_ = make_update(optimizer_, trained, {}, averages_, layers, far ? *far : this_cpu());
-    calls_ = {};
+    const int lanes = update_->program ? update_->program->lanes(threads) : 1;
+    calls_ = Program::Calls(lanes);
     far_ = far;
-    arena_ = Block(update_->program ? update_->program->arena_bytes() : 0, far);
+    arena_ = Block(update_->program ? update_->program->arena_bytes(lanes) : 0, far);
     layout_ = state.layout;
     scalars_.assign(update_->scalars.size(), 0);
     filled_with_.reset();

@@ -15,9 +15,10 @@ class Updater {
         averages_(std::move(averages)) {}
 
   /// Plans the update for the trained parameters, once for each layout of the state, and adds slots to a state without
-  /// any. It runs on the given device, or on this CPU if that is null. Throws UsageError for slots of another
-  /// optimizer.
-  void prepare(State& state, const Layout& trained, std::span<const FactoredLayer> layers = {}, Device* far = nullptr);
+  /// any. It runs on the given device, or with these threads on this CPU if that is null. Throws UsageError for slots
+  /// of another optimizer.
+  void prepare(State& state, const Layout& trained, int threads, std::span<const FactoredLayer> layers = {},
+               Device* far = nullptr);
   /// Whether that has been done for this state.
   [[nodiscard]] bool is_prepared(const State& state) const {
     const bool seen = slots_.data() == state.slots.data() && slots_.size() == state.slots.size();

@@ -17,8 +17,10 @@ namespace {
 
 /// This many terms of an element are added in registers, then to C: a panel of B then stays in the first-level cache.
 constexpr std::int64_t depth_block = 256;
-/// The tile of C of one task, which fits with its panels into a core's second-level cache.
+/// The largest tile of C of one task, which fits with its panels into a core's second-level cache.
 constexpr std::int64_t tile_rows = 84, tile_columns = 256;
+/// The fewest tiles for each thread.
+constexpr std::int64_t tiles_a_thread = 4;
 /// The number of elements that one task of packing copies.
 constexpr std::int64_t packed_at_once = 16 * 1024;
 constexpr std::int64_t line = 16;  // floats in a cache line
@@ -185,15 +187,16 @@ struct Panels {
 struct Tiles {
   const float *a, *b;
   Int rows, columns, depth;  // extents of what is packed
+  Int height;                // of a tile
   float* c;
   Int stride;
   bool add;
 
   [[nodiscard]] Int across() const { return parts(columns, tile_columns); }
-  [[nodiscard]] Int tasks() const { return parts(rows, tile_rows) * across(); }
+  [[nodiscard]] Int tasks() const { return parts(rows, height) * across(); }
   void Compute(Int task) const {
-    const Int top = task / across() * tile_rows, left = task % across() * tile_columns;
-    const Int bottom = std::min(rows, top + tile_rows), right = std::min(columns, left + tile_columns);
+    const Int top = task / across() * height, left = task % across() * tile_columns;
+    const Int bottom = std::min(rows, top + height), right = std::min(columns, left + tile_columns);
     for (Int j = left; j < right; j += columns_of_b) {
       for (Int i = top; i < bottom; i += rows_of_a) {
         float* block = c + i * stride + j;
@@ -208,6 +211,14 @@ struct Tiles {
   }
 };
 
+/// The height of tiles, so low that all threads have about as much to do: with few tiles one thread would compute one
+/// more than the others while those wait.
+Int TileHeight(Int rows, Int columns, int threads) {
+  if (threads == 1) return tile_rows;
+  const Int down = parts(tiles_a_thread * threads, parts(columns, tile_columns));
+  return std::min<Int>(tile_rows, round_up(parts(rows, down), rows_of_a));
+}
+
 HWY_NOINLINE void PackedProductImpl(const PackedProduct& p, float* panels, Workers& workers) {
   Extents at_once = most_of(p.m, p.n, p.k);
   float* const of_a = panels + round_up(round_up(at_once.columns, columns_of_b) * at_once.depth, line);
@@ -221,8 +232,12 @@ HWY_NOINLINE void PackedProductImpl(const PackedProduct& p, float* panels, Worke
       for (Int i = 0; i < p.m; i += at_once.rows) {
         const Int rows = std::min(at_once.rows, p.m - i), first = i == 0 ? b.tasks() : 0;
         const Panels<rows_of_a> a = {{p.a + i * p.a_row + q * p.a_depth, p.a_row, p.a_depth}, rows, depth, of_a};
-        workers.run(first + a.tasks(), [&](Int task) HWY_ATTR { task < first ? b.Pack(task) : a.Pack(task - first); });
-        const Tiles tiles = {of_a, panels, rows, columns, depth, p.c + i * p.n + j, p.n, q > 0};
+        const Int above = a.tasks() / 2;  // the threads that pack the upper and the lower rows of A also multiply them
+        workers.run(a.tasks() + first, [&](Int task) HWY_ATTR {
+          task >= above&& task < above + first ? b.Pack(task - above) : a.Pack(task < above ? task : task - first);
+        });
+        const Int height = TileHeight(rows, columns, workers.threads());
+        const Tiles tiles = {of_a, panels, rows, columns, depth, height, p.c + i * p.n + j, p.n, q > 0};
         workers.run(tiles.tasks(), [&](Int task) HWY_ATTR { tiles.Compute(task); });
       }
     }

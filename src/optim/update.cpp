@@ -125,7 +125,9 @@ class UpdateTrace {
 
   UpdateProgram plan(Passes passes, Device& device) {
     check_scalars();
-    result_.program.emplace(graph_, inputs_, outputs_, passes, device);
+    Passes apart = passes;
+    apart.strands = true;  // the updates of different matrices
+    result_.program.emplace(graph_, inputs_, outputs_, apart, device);
     if (!evaluated_.empty()) result_.evaluation.emplace(graph_, inputs_, evaluated_, passes, device);
     return std::move(result_);
   }

@@ -30,6 +30,7 @@ struct Group {
   std::int64_t elements = 0;
   DType dtype = f32;
   bool tiled = false, late = false;
+  Strand strand;
   const Shape* reduction = nullptr;  // (outer, reduced, inner)
   int reductions = 0;
   std::size_t rounded = 0;  // items whose values are stored in bf16: each takes one more step
@@ -99,6 +100,7 @@ class Fusion {
     group.items = 1;
     group.tiled = item.kind != ItemKind::opaque;
     group.late = item.late;
+    if (!plan_.strands.empty()) group.strand = plan_.strands[index];
     group.elements = item.elements();
     group.dtype = plan_.dtype(item.value);
     group.rounded = plan_.values[item.value].stored == Stored::bf16 ? 1 : 0;
@@ -181,8 +183,8 @@ class Fusion {
   void try_merge(GroupId producer, GroupId reader) {
     if (producer == reader) return;
     Group &a = groups_[producer], &b = groups_[reader];
-    const bool alike = a.tiled && b.tiled && a.late == b.late && a.elements == b.elements && a.dtype == b.dtype &&
-                       (!a.reduction || !b.reduction || *a.reduction == *b.reduction);
+    const bool alike = a.tiled && b.tiled && a.late == b.late && a.strand == b.strand && a.elements == b.elements &&
+                       a.dtype == b.dtype && (!a.reduction || !b.reduction || *a.reduction == *b.reduction);
     // A register for each item, for each rounded item, and for each read from outside.
     constexpr std::size_t registers = max_tile_slots - 4;
     const std::size_t items = a.items + b.items + a.rounded + b.rounded;

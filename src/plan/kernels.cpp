@@ -136,23 +136,34 @@ void make_opaque(const Plan& plan, const Item& item, Instruction& instruction, D
     instruction.kernel = device.copy(item.reads[0].view, output.dtype);
     return;
   }
-  std::vector<Signature> inputs;
+  const std::vector<Signature> inputs = inputs_of(plan, item);
   std::vector<Stored> stored;
   for (const Read& read : item.reads) {
-    // the op gets the shape of its input, which a view may have changed
-    inputs.push_back({read.view.shape, plan.dtype(read.value)});
     const Stored lies = plan.values[read.value].stored;
-    const bool rounds = item.rounds && inputs.back().dtype == f32 && lies == Stored::plain;
+    const bool rounds = item.rounds && plan.dtype(read.value) == f32 && lies == Stored::plain;
     stored.push_back(rounds ? Stored::rounded : lies);
   }
   const KernelSite site{
       inputs,   output, item.attributes->ints, item.attributes->number, stored, plan.values[item.value].stored,
       item.name};
   instruction.kernel = device.op(*item.kernel, site);
-  instruction.operations = item.kernel->operations ? item.kernel->operations(site) : output.shape.size();
+  instruction.operations = operations_of(plan, item);
 }
 
 }  // namespace
+
+std::vector<Signature> inputs_of(const Plan& plan, const Item& item) {
+  std::vector<Signature> inputs;
+  for (const Read& read : item.reads) inputs.push_back({read.view.shape, plan.dtype(read.value)});
+  return inputs;
+}
+
+std::int64_t operations_of(const Plan& plan, const Item& item) {
+  const Signature& output = plan.values[item.value].signature;
+  if (item.kernel == nullptr || item.kernel->operations == nullptr) return output.shape.size();
+  const std::vector<Signature> inputs = inputs_of(plan, item);
+  return item.kernel->operations({inputs, output, item.attributes->ints, item.attributes->number});
+}
 
 void make_kernels(Plan& plan, bool compile, Device& device) {
   KnownMicroOps known;

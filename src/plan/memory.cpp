@@ -83,6 +83,7 @@ void keep_inputs_whole(Plan& plan) {
     plan.values[value].place.reset();
     const Signature signature = plan.values[value].signature;
     const ItemId copy = plan.items.push_back(copy_item({value, View::dense(signature.shape)}, signature.dtype));
+    if (!plan.strands.empty()) plan.strands.push_back(plan.strands[plan.values[value].producer]);
     const ValueId copied = plan.items[copy].value = plan.values.push_back({signature, place, copy});
     plan.instructions.push_back({{copy}, {value}, {copied}, "copy", {}, {}});
   }

@@ -126,8 +126,13 @@ class Scheduler {
 void order(Plan& plan, bool enabled) {
   if (!enabled) return;
   const auto all = plan.instructions.ids();
-  const std::vector<InstructionId> original(all.begin(), all.end()), sequence = Scheduler(plan).run();
-  if (peak(plan, sequence) >= peak(plan, original)) return;
+  const std::vector<InstructionId> original(all.begin(), all.end());
+  std::vector<InstructionId> sequence = Scheduler(plan).run();
+  if (peak(plan, sequence) >= peak(plan, original)) sequence = original;
+  if (!plan.strands.empty()) {  // one after another, after what is common to all
+    std::ranges::stable_sort(sequence, {},
+                             [&](InstructionId i) { return plan.strands[plan.instructions[i].items[0]]; });
+  }
   IndexVector<InstructionId, Instruction> ordered;
   for (const InstructionId i : sequence) ordered.push_back(std::move(plan.instructions[i]));
   plan.instructions = std::move(ordered);

@@ -27,6 +27,7 @@ struct Passes {
   bool order = true;     ///< instructions in the order that keeps the fewest bytes alive
   bool reuse = true;     ///< buffers of values that are no longer needed are reused
   bool compile = true;   ///< elementwise work becomes machine code, if this CPU supports it
+  bool strands = false;  ///< strands of heavy programs are kept apart, so that they can run at the same time
   Recompute recompute = Recompute::nothing;
   int backward_begins = 0;                  ///< the first node of the backward pass
   Precision precision = Precision::single;  ///< the only setting that changes bits: see store_types
@@ -98,10 +99,16 @@ struct Instruction {
   std::int64_t operations = 0;
 };
 
+/// Items of one strand share no memory that any of them writes with those of another one, as the updates of different
+/// matrices do. The empty strand has the items that compute single numbers for all others, from inputs that no item
+/// writes.
+using Strand = Id<struct StrandTag>;
+
 struct Plan {
   IndexVector<ValueId, PlanValue> values;
   IndexVector<ItemId, Item> items;
   IndexVector<InstructionId, Instruction> instructions;
+  IndexVector<ItemId, Strand> strands;  ///< empty where they need not be kept apart
   std::vector<std::byte> constants;
   std::int64_t arena_bytes = 0;
   std::int64_t arena_bytes_without_reuse = 0;
@@ -120,6 +127,8 @@ struct Plan {
 /// elementwise ops alone, as gradients of parameters do: those stay f32. Every reader sees the rounded value, so the
 /// bits are the same with any other pass on or off. Throws UsageError for a product that does not support bf16.
 void store_types(Plan& plan, Precision precision);
+/// Finds the strands, where a plan has several and enough to compute.
+void find_strands(Plan& plan, bool enabled);
 /// Groups items into instructions, in an order in which they can run.
 void fuse(Plan& plan, bool enabled);
 /// Puts instructions in the order that keeps the fewest bytes alive.
@@ -131,6 +140,11 @@ void make_kernels(Plan& plan, bool compile, Device& device);
 
 /// An item that copies the elements of a read to a new value, converted if that has another dtype.
 [[nodiscard]] Item copy_item(const Read& read, DType to);
+
+/// The inputs of an opaque item, as its kernel sees them.
+[[nodiscard]] std::vector<Signature> inputs_of(const Plan& plan, const Item& item);
+/// Floating-point operations of an opaque item.
+[[nodiscard]] std::int64_t operations_of(const Plan& plan, const Item& item);
 
 /// Whether these items read `value` only element by element, each at its own place.
 [[nodiscard]] bool reads_in_place(const Plan& plan, const Instruction& instruction, ValueId value);

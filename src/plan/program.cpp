@@ -14,6 +14,7 @@ Program::Program(const Graph& graph, const std::vector<Bound>& inputs, const std
   const std::vector<int> same_as = simplify(graph, passes.simplify || passes.precision != Precision::single);
   Plan plan = lower(graph, same_as, inputs, outputs, passes, device.alignment());
   store_types(plan, passes.precision);
+  find_strands(plan, passes.strands && far_ == nullptr);
   fuse(plan, passes.fuse);
   order(plan, passes.order);
   plan_memory(plan, passes.reuse, device.alignment());
@@ -26,9 +27,13 @@ Program::Program(const Graph& graph, const std::vector<Bound>& inputs, const std
   constants_ = constants;
 
   for (Instruction& instruction : plan.instructions) {
-    Step step{std::move(instruction.kernel), {}, {}, instruction.scratch, std::move(instruction.name), 0,
+    Step step{std::move(instruction.kernel), {}, {}, instruction.scratch, {}, std::move(instruction.name), 0,
               instruction.operations,        {}, {}};
     const Item& first = plan.items[instruction.items[0]];
+    if (!plan.strands.empty()) {
+      step.strand = plan.strands[instruction.items[0]];
+      strands_ = std::max(strands_, step.strand.index() + 1);
+    }
     for (std::size_t k = 0; k < instruction.inputs.size(); ++k) {
       const PlanValue& value = plan.values[instruction.inputs[k]];
       Place place = *value.place;
@@ -48,6 +53,9 @@ Program::Program(const Graph& graph, const std::vector<Bound>& inputs, const std
     if (first.node >= 0) step.source = at(graph.node(first.node).source);
     most_operands_ = std::max(most_operands_, step.inputs.size() + step.outputs.size());
     instructions_.push_back(std::move(step));
+  }
+  for (const std::vector<Bound>* bound : {&inputs, &outputs}) {
+    for (const Bound& b : *bound) outside_bytes_ += graph.node(b.var).signature.bytes();
   }
   pointers_at_ = static_cast<std::size_t>(plan.arena_bytes);
   arena_bytes_ = pointers_at_ + (most_operands_ * sizeof(std::byte*) + 63) / 64 * 64;
@@ -115,21 +123,69 @@ std::vector<Program::Read> Program::read_behind(int base) const {
   return read;
 }
 
-void Program::bind(Calls& calls, Workers& workers) const {
-  calls.operands_.clear();
+int Program::lanes(int threads) const {
+  constexpr std::int64_t least_a_byte = 4;  // of operations: where products take most of the time
+  if (strands_ < 2 || operations() < least_a_byte * bytes_moved()) return 1;
+  const std::size_t with_room = outside_bytes_ / std::max<std::size_t>(arena_bytes_, 1);
+  const auto most = std::min(static_cast<std::size_t>(strands_), with_room);
+  return static_cast<int>(std::clamp<std::size_t>(most, 1, static_cast<std::size_t>(threads)));
+}
+
+std::vector<int> Program::lanes_of_strands(int lanes) const {
+  std::vector<std::pair<std::int64_t, int>> strands;  // negative cost, number
+  for (int i = 0; i < strands_; ++i) strands.emplace_back(0, i);
   for (const Step& step : instructions_) {
-    for (const Place place : step.inputs) calls.operands_.push_back(address(place, calls.bases_, calls.arena_));
-    for (const Place place : step.outputs) calls.operands_.push_back(address(place, calls.bases_, calls.arena_));
+    if (step.strand) at(strands, step.strand.index()).first -= step.operations + static_cast<std::int64_t>(step.bytes);
+  }
+  std::ranges::sort(strands);
+  std::vector<std::int64_t> load(static_cast<std::size_t>(lanes), 0);
+  std::vector<int> lane(strands.size(), 0);
+  for (const auto& [cost, strand] : strands) {
+    const auto least = std::ranges::min_element(load);
+    *least -= cost;
+    at(lane, strand) = static_cast<int>(least - load.begin());
+  }
+  return lane;
+}
+
+void Program::bind(Calls& calls, Workers& workers) const {
+  const std::vector<int> lanes = lanes_of_strands(calls.lanes_);
+  std::vector<std::vector<const Step*>> steps(static_cast<std::size_t>(calls.lanes_));
+  for (int lane = 0; lane < calls.lanes_; ++lane) {
+    for (const Step& step : instructions_) {
+      if (!step.strand || at(lanes, step.strand.index()) == lane) at(steps, lane).push_back(&step);
+    }
+  }
+  const auto arena_of = [&](std::size_t lane) { return calls.arena_ + lane * arena_bytes_; };
+  calls.operands_.clear();
+  calls.ends_.clear();
+  for (std::size_t lane = 0; lane < steps.size(); ++lane) {
+    const auto add = [&](Place place) { calls.operands_.push_back(address(place, calls.bases_, arena_of(lane))); };
+    for (const Step* step : steps[lane]) {
+      std::ranges::for_each(step->inputs, add);
+      std::ranges::for_each(step->outputs, add);
+    }
   }
   std::byte* const* operands = calls.operands_.data();
   std::vector<std::function<void()>> made;  // all of them, or none
-  for (const Step& step : instructions_) {
-    const KernelCall call{operands + step.inputs.size(), operands, calls.arena_ + step.scratch.offset, workers};
-    made.push_back(step.kernel.bind ? step.kernel.bind(call) : [&kernel = step.kernel, call] { kernel.run(call); });
-    operands += step.inputs.size() + step.outputs.size();
+  for (std::size_t lane = 0; lane < steps.size(); ++lane) {
+    for (const Step* step : steps[lane]) {
+      const Kernel& kernel = step->kernel;
+      const KernelCall call{operands + step->inputs.size(), operands, arena_of(lane) + step->scratch.offset, workers};
+      made.push_back(kernel.bind ? kernel.bind(call) : [&kernel, call] { kernel.run(call); });
+      operands += step->inputs.size() + step->outputs.size();
+    }
+    calls.ends_.push_back(made.size());
   }
   if (far_ != nullptr) made = {far_->record(std::move(made))};
   calls.calls_ = std::move(made);
+}
+
+void Program::Calls::again_in_lanes() const {
+  workers_->run(static_cast<std::int64_t>(ends_.size()), [this](std::int64_t lane) {
+    const auto own = static_cast<std::size_t>(lane);
+    for (std::size_t i = own == 0 ? 0 : ends_[own - 1]; i < ends_[own]; ++i) calls_[i]();
+  });
 }
 
 bool Program::Calls::are_for(const Program& program, std::span<std::byte* const> bases, const std::byte* arena,

@@ -20,8 +20,12 @@ class Program {
   Program(const Graph& graph, const std::vector<Bound>& inputs, const std::vector<Bound>& outputs, Passes passes = {},
           Device& device = this_cpu());
 
-  /// Bytes of the arena that a run needs, in the memory of its device.
-  [[nodiscard]] std::size_t arena_bytes() const { return arena_bytes_; }
+  /// Bytes of the arena that a run needs, in the memory of its device. Each lane needs as much.
+  [[nodiscard]] std::size_t arena_bytes(int lanes = 1) const { return arena_bytes_ * static_cast<std::size_t>(lanes); }
+  /// How many lanes are worth their memory with these threads. A lane runs strands, which share nothing with others: so
+  /// each thread multiplies its own matrices, which stay in its cache. 1 where there are none, or where there is little
+  /// to compute.
+  [[nodiscard]] int lanes(int threads) const;
   [[nodiscard]] std::size_t instructions() const { return instructions_.size(); }
   /// Bytes of all values that are neither inputs nor outputs: as they are placed, and if none shared memory.
   [[nodiscard]] std::int64_t value_bytes() const { return value_bytes_; }
@@ -57,22 +61,29 @@ class Program {
   /// made when the same bases come a second time, because those of most batches never do.
   class Calls {
    public:
+    Calls() = default;
+    /// The arena that is passed to `run` must have room for so many lanes.
+    explicit Calls(int lanes) : lanes_(lanes) {}
     /// Whether there are any: then the last run was in this memory.
     [[nodiscard]] bool are_bound() const { return !calls_.empty(); }
     /// Runs again; the caller knows that no address has changed.
     void again() const {
+      if (ends_.size() > 1) return again_in_lanes();
       for (const std::function<void()>& call : calls_) call();
     }
 
    private:
     friend class Program;
+    void again_in_lanes() const;
     [[nodiscard]] bool are_for(const Program& program, std::span<std::byte* const> bases, const std::byte* arena,
                                const Workers& workers) const;
     const Program* program_ = nullptr;
     std::byte* arena_ = nullptr;
-    const Workers* workers_ = nullptr;
+    Workers* workers_ = nullptr;
+    int lanes_ = 1;
     std::vector<std::byte*> bases_, operands_;
-    std::vector<std::function<void()>> calls_;
+    std::vector<std::function<void()>> calls_;  // of all lanes, one after another
+    std::vector<std::size_t> ends_;             // of each lane's calls
   };
   /// The same, with the known calls if no address has changed since the last run. Calls must not outlive their program.
   void run(std::span<std::byte* const> bases, std::byte* arena, Workers& workers, Calls& known) const;
@@ -94,6 +105,7 @@ class Program {
     Kernel kernel;
     std::vector<Place> inputs, outputs;
     Place scratch;
+    Strand strand;
     std::string name;
     std::size_t bytes = 0;  // read and written
     std::int64_t operations = 0;
@@ -102,12 +114,16 @@ class Program {
   };
   [[nodiscard]] std::byte* address(Place place, std::span<std::byte* const> bases, std::byte* arena) const;
   void bind(Calls& calls, Workers& workers) const;
+  /// The lane of each strand. The dearest strand that is left goes to the lane with the least to do.
+  [[nodiscard]] std::vector<int> lanes_of_strands(int lanes) const;
   /// Host memory for the addresses that are passed to a kernel.
   [[nodiscard]] std::byte** pointers_in(std::byte* arena) const;
   void run_step(const Step& step, std::span<std::byte* const> bases, std::byte* arena, std::byte** pointers,
                 Workers& workers) const;
 
   std::vector<Step> instructions_;
+  int strands_ = 0;                // 0: there are none
+  std::size_t outside_bytes_ = 0;  // of the inputs and outputs
   std::shared_ptr<const std::byte[]> constants_;
   std::size_t arena_bytes_ = 0, pointers_at_ = 0, most_operands_ = 0;
   Device* far_ = nullptr;
