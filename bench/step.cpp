@@ -107,7 +107,7 @@ BENCHMARK(mlp)->ArgsProduct({{1, 2}, {64}})->UseRealTime()->Unit(benchmark::kMic
 BENCHMARK(mlp_gradient)->Arg(2)->UseManualTime()->Iterations(5)->Unit(benchmark::kMicrosecond);
 BENCHMARK(mlp)
     ->Name("scaling/batch")
-    ->ArgsProduct({{1, 2}, {1, 16, 256, 4096}})
+    ->ArgsProduct({{1, 2}, {1, 16, 64, 256, 4096}})
     ->UseRealTime()
     ->Unit(benchmark::kMicrosecond);
 BENCHMARK(width)

@@ -13,10 +13,20 @@
 
 namespace thalweg {
 
+/// Writes lines of a fixed size, which become vector instructions; the loop of `std::fill_n` does not.
+template <class T>
+void fill_row(T* to, std::int64_t n, T value) {
+  constexpr std::int64_t line = 64 / sizeof(T);
+  T values[line];
+  std::fill_n(values, line, value);
+  for (; n >= line; n -= line, to += line) std::memcpy(to, values, sizeof values);
+  for (std::int64_t i = 0; i < n; ++i) to[i] = value;
+}
+
 template <class To, class From>
 void copy_strided(To* to, const From* from, std::int64_t stride, std::int64_t n) {
   if (stride == 0) {
-    std::fill_n(to, n, static_cast<To>(*from));
+    fill_row(to, n, static_cast<To>(*from));
   } else if (stride == 1) {
     std::copy_n(from, n, to);
   } else {
