@@ -115,7 +115,7 @@ void Workers::work_on(Job& job, End end) {
 
 void Workers::share_out(std::int64_t count, TaskRef task) {
   if (count <= 0) return;
-  if (helpers_.empty()) {
+  if (helpers_.empty() || is_alone_) {
     for (std::int64_t i = 0; i < count; ++i) task(i);
     return;
   }

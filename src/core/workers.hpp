@@ -54,6 +54,9 @@ class Workers {
 
   [[nodiscard]] int threads() const { return static_cast<int>(helpers_.size()) + 1; }
 
+  /// Whether the calling thread runs all tasks itself from now on. No task may be running.
+  void stay_alone(bool alone) { is_alone_ = alone; }
+
   /// Runs task(0), ..., task(count - 1), each once, on this thread and on idle workers, and returns when all are done.
   /// Rethrows the exception of the task with the lowest number that threw.
   void run(std::int64_t count, TaskRef task) {
@@ -92,6 +95,7 @@ class Workers {
   std::atomic<std::uint64_t> posted_ = 0;
   std::atomic<bool> stopping_ = false;
   int sleeping_ = 0;
+  bool is_alone_ = false;
   std::vector<std::thread> helpers_;
 };
 

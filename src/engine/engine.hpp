@@ -11,6 +11,7 @@
 #include "engine/late_steps.hpp"
 #include "engine/norms.hpp"
 #include "engine/one_shard.hpp"
+#include "engine/pace.hpp"
 #include "engine/programs.hpp"
 #include "engine/rank_sum.hpp"
 #include "engine/sliced_norm.hpp"
@@ -258,6 +259,7 @@ class Engine {
   std::shared_ptr<Communicator> ranks_;
   bool ranks_changed_ = false;  // whether the ranks changed since the updates were planned
   Device* far_;                 // null: steps run on this CPU
+  Pace pace_;
   Programs programs_;
   std::shared_ptr<const Layout> layout_;
   StepLayout step_;

@@ -1,0 +1,54 @@
+#pragma once
+// Whether small steps run on one thread or on all: whichever takes less time on this machine at this time. Where a step
+// takes a few hundred microseconds, moving its numbers from core to core may take longer than a second core saves, and
+// a core may be busy with something else. The results have the same bits either way.
+
+#include <array>
+#include <chrono>
+#include <optional>
+
+#include "core/workers.hpp"
+
+namespace thalweg {
+
+class Pace {
+ public:
+  struct Next {
+    bool alone = false;
+    bool measured = false;  ///< its time is to be noted: a trial is under way
+  };
+  /// How the next step runs.
+  [[nodiscard]] Next next();
+  /// The time of the step before.
+  void note(double seconds);
+
+  /// A step that runs so, and notes its time.
+  class Step {
+   public:
+    Step(Pace& pace, Workers& workers);
+    ~Step();
+    Step(const Step&) = delete;
+    Step& operator=(const Step&) = delete;
+
+   private:
+    using Clock = std::chrono::steady_clock;
+    Pace& pace_;
+    Workers& workers_;
+    std::optional<Clock::time_point> begin_;
+  };
+
+ private:
+  /// A trial is a few steps on all threads, then as many on one. The first of each find the memory in other caches.
+  static constexpr int unmeasured = 2, measured = 5, each = unmeasured + measured;
+  static constexpr int before_first_trial = 10, between_trials = 1000;
+  static constexpr double longest = 3e-3;  ///< seconds; longer steps run on all threads
+
+  [[nodiscard]] static double median(std::array<double, measured> seconds);
+
+  int left_ = before_first_trial;  ///< steps until the next trial
+  int step_ = 0;                   ///< of the trial
+  bool is_alone_ = false, is_long_ = false;
+  std::array<double, measured> together_{}, alone_{};
+};
+
+}  // namespace thalweg

@@ -1,0 +1,59 @@
+// Whether small steps run on one thread or on all.
+
+#include "engine/pace.hpp"
+
+#include <gtest/gtest.h>
+
+namespace thalweg {
+namespace {
+
+/// Takes steps that need so many seconds on all threads and on one; returns how many of them ran alone.
+int alone_in(Pace& pace, int steps, double together, double alone) {
+  int found = 0;
+  for (int i = 0; i < steps; ++i) {
+    const Pace::Next next = pace.next();
+    found += next.alone ? 1 : 0;
+    if (next.measured) pace.note(next.alone ? alone : together);
+  }
+  return found;
+}
+
+TEST(Pace, ChoosesWhatTakesLessTime) {
+  Pace pace;
+  EXPECT_EQ(alone_in(pace, 10, 2e-4, 1e-4), 0);  // until the first trial
+  EXPECT_EQ(alone_in(pace, 14, 2e-4, 1e-4), 7);  // half of it
+  EXPECT_EQ(alone_in(pace, 1000, 2e-4, 1e-4), 1000);
+  // the next trial: now the other cores are free
+  EXPECT_EQ(alone_in(pace, 14, 1e-4, 2e-4), 7);
+  EXPECT_EQ(alone_in(pace, 1000, 1e-4, 2e-4), 0);
+}
+
+TEST(Pace, OneSlowStepDecidesNothing) {
+  Pace pace;
+  (void)alone_in(pace, 10, 1e-4, 2e-4);
+  for (int i = 0; i < 14; ++i) {
+    const Pace::Next next = pace.next();
+    pace.note(next.alone ? 2e-4 : i == 3 ? 1e-3 : 1e-4);
+  }
+  EXPECT_EQ(alone_in(pace, 1000, 1e-4, 2e-4), 0);
+}
+
+TEST(Pace, LongStepsAreNotTriedAlone) {
+  Pace pace;
+  EXPECT_EQ(alone_in(pace, 5000, 4e-3, 1e-3), 0);
+}
+
+TEST(Pace, AStepLeavesTheWorkersAsTheyWere) {
+  Pace pace;
+  Workers workers(3);
+  for (int i = 0; i < 30; ++i) {
+    const Pace::Step step(pace, workers);
+    std::atomic<int> ran = 0;
+    workers.run(8, [&](std::int64_t) { ++ran; });
+    EXPECT_EQ(ran, 8);
+  }
+  EXPECT_EQ(workers.threads(), 3);
+}
+
+}  // namespace
+}  // namespace thalweg
