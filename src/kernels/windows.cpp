@@ -1,6 +1,7 @@
 #include "kernels/windows.hpp"
 
 #include <algorithm>
+#include <array>
 
 #define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_AVX3_DL)
 #undef HWY_TARGET_INCLUDE
@@ -15,6 +16,7 @@ namespace thalweg {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
+using Int = std::int64_t;
 template <class T>
 using D = hn::ScalableTag<T>;
 template <class T>
@@ -86,8 +88,74 @@ HWY_INLINE auto Beats(V<T> x, V<T> best) {
   return hn::Or(hn::Gt(x, best), hn::IsNaN(x));  // NaN counts as the largest; hn::Ne is false for NaN on AVX-512
 }
 
+/// Windows of 2 x 2 that cover the image once, and whole vectors of channels: what most networks have.
+template <class T>
+HWY_INLINE bool IsOfFour(const WindowShape& s) {
+  const bool is_two = s.height.window == 2 && s.width.window == 2;
+  return is_two && IsTiled(s.height) && IsTiled(s.width) && s.channels % static_cast<Int>(hn::Lanes(D<T>())) == 0;
+}
+
+/// body(result, places) for each vector of each of these windows: flat positions.
+template <class T, class Body>
+HWY_INLINE void EachOfFour(const WindowShape& s, const Body& body) {
+  const auto lanes = static_cast<Int>(hn::Lanes(D<T>()));
+  const Int row = s.width.in * s.channels, columns = s.width.out * s.channels;
+  for (Int i = 0; i < s.height.out; ++i) {
+    for (Int j = 0; j < s.width.out; ++j) {
+      const Int result = i * columns + j * s.channels, first = 2 * i * row + 2 * j * s.channels;
+      for (Int c = 0; c < s.channels; c += lanes) {
+        const Int place = first + c;
+        body(result + c, std::array{place, place + s.channels, place + row, place + row + s.channels});
+      }
+    }
+  }
+}
+
+/// The vectors at four places, and where each of the last three is better than all before it.
+template <class T>
+struct BestOfFour {
+  using Mask = hn::Mask<D<T>>;
+  Mask second, third, fourth;
+  HWY_INLINE BestOfFour(const T* x, const std::array<Int, 4>& at) {
+    const D<T> d;
+    V<T> best = hn::LoadU(d, x + at[0]);
+    const V<T> b = hn::LoadU(d, x + at[1]), c = hn::LoadU(d, x + at[2]), e = hn::LoadU(d, x + at[3]);
+    second = Beats<T>(b, best);
+    best = hn::IfThenElse(second, b, best);
+    third = Beats<T>(c, best);
+    best = hn::IfThenElse(third, c, best);
+    fourth = Beats<T>(e, best);
+  }
+};
+
+template <class T>
+void MaxPoolOfFour(const WindowShape& s, const T* x, const T* u, T* y) {
+  const D<T> d;
+  EachOfFour<T>(s, [&](Int result, const std::array<Int, 4>& at) HWY_ATTR {
+    const BestOfFour<T> best(x, at);
+    V<T> chosen = hn::IfThenElse(best.second, hn::LoadU(d, u + at[1]), hn::LoadU(d, u + at[0]));
+    chosen = hn::IfThenElse(best.third, hn::LoadU(d, u + at[2]), chosen);
+    hn::StoreU(hn::IfThenElse(best.fourth, hn::LoadU(d, u + at[3]), chosen), d, y + result);
+  });
+}
+
+template <class T>
+void MaxUnpoolOfFour(const WindowShape& s, const T* x, const T* g, T* image) {
+  const D<T> d;
+  EachOfFour<T>(s, [&](Int result, const std::array<Int, 4>& at) HWY_ATTR {
+    const BestOfFour<T> best(x, at);
+    const V<T> gradient = hn::Add(hn::Zero(d), hn::LoadU(d, g + result));
+    const auto after = hn::Or(best.third, best.fourth);
+    hn::StoreU(hn::IfThenZeroElse(hn::Or(best.second, after), gradient), d, image + at[0]);
+    hn::StoreU(hn::IfThenElseZero(hn::AndNot(after, best.second), gradient), d, image + at[1]);
+    hn::StoreU(hn::IfThenElseZero(hn::AndNot(best.fourth, best.third), gradient), d, image + at[2]);
+    hn::StoreU(hn::IfThenElseZero(best.fourth, gradient), d, image + at[3]);
+  });
+}
+
 template <class T>
 void MaxPool(const WindowShape& s, const T* x, const T* u, T* y) {
+  if (IsOfFour<T>(s)) return MaxPoolOfFour(s, x, u, y);
   EachWindow(s, [&](std::int64_t result, Span rows, Span columns) {
     const std::int64_t first = (rows.begin * s.width.in + columns.begin) * s.channels;
     EachVector<T>(s.channels, [&](std::int64_t c, std::size_t n) HWY_ATTR {
@@ -105,6 +173,7 @@ void MaxPool(const WindowShape& s, const T* x, const T* u, T* y) {
 
 template <class T>
 void MaxUnpool(const WindowShape& s, const T* x, const T* g, T* image) {
+  if (IsOfFour<T>(s)) return MaxUnpoolOfFour(s, x, g, image);
   const D<T> d;
   const bool adds = BeginSums(s, image);
   EachWindow(s, [&](std::int64_t result, Span rows, Span columns) {

@@ -152,8 +152,11 @@ const T* TileRunner<T>::load_periodic(Context& context, int r, std::int64_t flat
     const auto* base = context.call.template in<decltype(zero)>(from.input);
     if (crosses) return gather_view(into, base, from.view, flat, n);
     const auto* values = base + from.view.offset + row * planned.stride;
-    for (std::int64_t i = 0, place = within % period; i < tile; ++i, place = place + 1 == period ? 0 : place + 1)
-      into[i] = static_cast<T>(values[place]);
+    const std::int64_t place = within % period, rest = std::min(period - place, tile);
+    copy_strided(into, values + place, 1, rest);
+    copy_strided(into + rest, values, 1, std::min(period, tile) - rest);
+    for (std::int64_t filled = std::min(period, tile); filled < tile; filled *= 2)  // whole periods
+      std::copy_n(into, std::min(filled, tile - filled), into + filled);
   });
   return into;
 }
