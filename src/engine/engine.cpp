@@ -439,7 +439,8 @@ void move(State& state, const Movement& m, const std::byte* observed, double row
 void Engine::turn(State& state, const RowSelection& batch, const Turn& turn, StepReport& report) {
   const FlushDenormals flush;
   std::optional<Pace::Step> step;
-  if (!far_ && !owns_steps_ && (ranks_ == nullptr || ranks_->size() == 1)) step.emplace(pace_, crew_->workers);
+  const bool is_shared = crew_->workers.threads() > 1 && !far_ && !owns_steps_ && (!ranks_ || ranks_->size() == 1);
+  if (is_shared) step.emplace(pace_, crew_->workers);
   if (!turn_again(state, batch, turn, report)) turn_anew(state, batch, turn, report);
 }
 

@@ -14,7 +14,6 @@ Pace::Next Pace::next() {
 }
 
 Pace::Step::Step(Pace& pace, Workers& workers) : pace_(pace), workers_(workers) {
-  if (workers.threads() == 1) return;
   const Next next = pace.next();
   workers.stay_alone(next.alone);
   if (next.measured) begin_ = Clock::now();
