@@ -49,8 +49,8 @@ TYPED_TEST(Extremes, MaxPoolPropagatesNaN) {
   }
 }
 
-/// Windows of 2 x 2 and whole vectors of channels have loops of their own: the same bits, with ties, NaN and zeros of both
-/// signs.
+/// Windows of 2 x 2 and whole vectors of channels have loops of their own: the same bits, with ties, NaN and zeros of
+/// both signs.
 TYPED_TEST(Extremes, WindowsOfFourAreAsAnyWindow) {
   constexpr std::int64_t side = 6, channels = 32;
   const TypeParam values[] = {0, -TypeParam(0), 1, 1, -2, this->nan, std::numeric_limits<TypeParam>::infinity()};
@@ -67,7 +67,8 @@ TYPED_TEST(Extremes, WindowsOfFourAreAsAnyWindow) {
       const Var y = max_pool2d(v[0], {.window = 2, .stride = 2});
       return Vars{y, gradients(sum(y * v[1]), {v[0]})[0]};
     };
-    return evaluate(both, {drawn({1, side, side, channels}, padded, 3), drawn({1, side / 2, side / 2, channels}, padded, 4)});
+    return evaluate(both,
+                    {drawn({1, side, side, channels}, padded, 3), drawn({1, side / 2, side / 2, channels}, padded, 4)});
   };
   const auto whole = pool(channels), any = pool(channels + 1);
   for (std::size_t k = 0; k < 2; ++k) {
