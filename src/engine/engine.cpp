@@ -440,7 +440,7 @@ void Engine::turn(State& state, const RowSelection& batch, const Turn& turn, Ste
   const FlushDenormals flush;
   std::optional<Pace::Step> step;
   const bool is_shared = crew_->workers.threads() > 1 && !far_ && !owns_steps_ && (!ranks_ || ranks_->size() == 1);
-  if (is_shared) step.emplace(pace_, crew_->workers);
+  if (is_shared) step.emplace(pace_, batch.count(), crew_->workers);
   if (!turn_again(state, batch, turn, report)) turn_anew(state, batch, turn, report);
 }
 

@@ -6,15 +6,19 @@
 
 namespace thalweg {
 
-Pace::Next Pace::next() {
+Pace::Next Pace::next(std::int64_t rows) {
+  if (rows > 2 * rows_) {
+    *this = {};
+    rows_ = rows;
+  }
   if (is_long_) return {};
   if (left_ == 0) return {.alone = step_ >= each, .measured = true};
   --left_;
   return {.alone = is_alone_};
 }
 
-Pace::Step::Step(Pace& pace, Workers& workers) : pace_(pace), workers_(workers) {
-  const Next next = pace.next();
+Pace::Step::Step(Pace& pace, std::int64_t rows, Workers& workers) : pace_(pace), workers_(workers) {
+  const Next next = pace.next(rows);
   workers.stay_alone(next.alone);
   if (next.measured) begin_ = Clock::now();
 }

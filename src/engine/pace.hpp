@@ -5,6 +5,7 @@
 
 #include <array>
 #include <chrono>
+#include <cstdint>
 #include <optional>
 
 #include "core/workers.hpp"
@@ -17,15 +18,15 @@ class Pace {
     bool alone = false;
     bool measured = false;  ///< its time is to be noted: a trial is under way
   };
-  /// How the next step runs.
-  [[nodiscard]] Next next();
+  /// How the next step runs, on so many rows. Where they are many more than those tried, all begins anew.
+  [[nodiscard]] Next next(std::int64_t rows);
   /// The time of the step before.
   void note(double seconds);
 
   /// A step that runs so, and notes its time.
   class Step {
    public:
-    Step(Pace& pace, Workers& workers);
+    Step(Pace& pace, std::int64_t rows, Workers& workers);
     ~Step();
     Step(const Step&) = delete;
     Step& operator=(const Step&) = delete;
@@ -45,6 +46,7 @@ class Pace {
 
   [[nodiscard]] static double median(std::array<double, measured> seconds);
 
+  std::int64_t rows_ = 0;          ///< of the steps that are tried
   int left_ = before_first_trial;  ///< steps until the next trial
   int step_ = 0;                   ///< of the trial
   bool is_alone_ = false, is_long_ = false;

@@ -234,7 +234,8 @@ HWY_NOINLINE void PackedProductImpl(const PackedProduct& p, float* panels, Worke
         const Panels<rows_of_a> a = {{p.a + i * p.a_row + q * p.a_depth, p.a_row, p.a_depth}, rows, depth, of_a};
         const Int above = a.tasks() / 2;  // the threads that pack the upper and the lower rows of A also multiply them
         workers.run(a.tasks() + first, [&](Int task) HWY_ATTR {
-          task >= above&& task < above + first ? b.Pack(task - above) : a.Pack(task < above ? task : task - first);
+          if (task < above) return a.Pack(task);
+          task < above + first ? b.Pack(task - above) : a.Pack(task - first);
         });
         const Int height = TileHeight(rows, columns, workers.threads());
         const Tiles tiles = {of_a, panels, rows, columns, depth, height, p.c + i * p.n + j, p.n, q > 0};

@@ -154,6 +154,7 @@ void make_opaque(const Plan& plan, const Item& item, Instruction& instruction, D
 
 std::vector<Signature> inputs_of(const Plan& plan, const Item& item) {
   std::vector<Signature> inputs;
+  // the op gets the shape of its input, which a view may have changed
   for (const Read& read : item.reads) inputs.push_back({read.view.shape, plan.dtype(read.value)});
   return inputs;
 }

@@ -8,10 +8,10 @@ namespace thalweg {
 namespace {
 
 /// Takes steps that need so many seconds on all threads and on one; returns how many of them ran alone.
-int alone_in(Pace& pace, int steps, double together, double alone) {
+int alone_in(Pace& pace, int steps, double together, double alone, std::int64_t rows = 16) {
   int found = 0;
   for (int i = 0; i < steps; ++i) {
-    const Pace::Next next = pace.next();
+    const Pace::Next next = pace.next(rows);
     found += next.alone ? 1 : 0;
     if (next.measured) pace.note(next.alone ? alone : together);
   }
@@ -32,10 +32,19 @@ TEST(Pace, OneSlowStepDecidesNothing) {
   Pace pace;
   (void)alone_in(pace, 10, 1e-4, 2e-4);
   for (int i = 0; i < 14; ++i) {
-    const Pace::Next next = pace.next();
+    const Pace::Next next = pace.next(16);
     pace.note(next.alone ? 2e-4 : i == 3 ? 1e-3 : 1e-4);
   }
   EXPECT_EQ(alone_in(pace, 1000, 1e-4, 2e-4), 0);
+}
+
+TEST(Pace, StepsOfManyMoreRowsAreTriedAnew) {
+  Pace pace;
+  (void)alone_in(pace, 24, 2e-4, 1e-4);
+  EXPECT_EQ(alone_in(pace, 5, 2e-4, 1e-4, 7), 5);  // the last batch of an epoch
+  EXPECT_EQ(alone_in(pace, 10, 5e-2, 1e-1, 4096), 0);
+  EXPECT_EQ(alone_in(pace, 5000, 5e-2, 1e-1, 4096), 0);  // they are long
+  EXPECT_EQ(alone_in(pace, 5, 2e-4, 1e-4), 0);
 }
 
 TEST(Pace, LongStepsAreNotTriedAlone) {
@@ -47,7 +56,7 @@ TEST(Pace, AStepLeavesTheWorkersAsTheyWere) {
   Pace pace;
   Workers workers(3);
   for (int i = 0; i < 30; ++i) {
-    const Pace::Step step(pace, workers);
+    const Pace::Step step(pace, 16, workers);
     std::atomic<int> ran = 0;
     workers.run(8, [&](std::int64_t) { ++ran; });
     EXPECT_EQ(ran, 8);
