@@ -11,10 +11,10 @@ Pace::Next Pace::next(std::int64_t rows) {
     *this = {};
     rows_ = rows;
   }
-  if (is_long_) return {};
-  if (left_ == 0) return {.alone = step_ >= each, .measured = true};
+  in_trial_ = left_ == 0;
+  if (in_trial_) return {.alone = step_ >= each, .measured = true};
   --left_;
-  return {.alone = is_alone_};
+  return {.alone = is_alone_, .measured = is_alone_};
 }
 
 Pace::Step::Step(Pace& pace, std::int64_t rows, Workers& workers) : pace_(pace), workers_(workers) {
@@ -29,13 +29,18 @@ Pace::Step::~Step() {
 }
 
 void Pace::note(double seconds) {
+  if (!in_trial_) {
+    long_ = seconds > longest ? long_ + 1 : 0;
+    if (long_ == most_long) is_alone_ = false;
+    return;
+  }
   const int place = step_ % each - unmeasured;
   if (place >= 0) at(step_ < each ? together_ : alone_, place) = seconds;
   ++step_;
-  if (step_ == each && median(together_) > longest) is_long_ = true;
-  if (step_ < 2 * each) return;
-  is_alone_ = median(alone_) < median(together_);
-  step_ = 0;
+  const bool is_long = step_ == each && !is_alone_ && median(together_) > longest;
+  if (step_ < 2 * each && !is_long) return;
+  is_alone_ = !is_long && median(alone_) < median(together_);
+  step_ = long_ = 0;
   left_ = between_trials;
 }
 

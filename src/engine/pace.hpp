@@ -16,7 +16,7 @@ class Pace {
  public:
   struct Next {
     bool alone = false;
-    bool measured = false;  ///< its time is to be noted: a trial is under way
+    bool measured = false;  ///< its time is to be noted
   };
   /// How the next step runs, on so many rows. Where they are many more than those tried, all begins anew.
   [[nodiscard]] Next next(std::int64_t rows);
@@ -42,14 +42,16 @@ class Pace {
   /// A trial is a few steps on all threads, then as many on one. The first of each find the memory in other caches.
   static constexpr int unmeasured = 2, measured = 5, each = unmeasured + measured;
   static constexpr int before_first_trial = 10, between_trials = 1000;
-  static constexpr double longest = 3e-3;  ///< seconds; longer steps run on all threads
+  static constexpr double longest = 3e-3;  ///< seconds; longer steps are not tried on one thread
+  static constexpr int most_long = 3;      ///< so many long ones in succession end the time alone
 
   [[nodiscard]] static double median(std::array<double, measured> seconds);
 
   std::int64_t rows_ = 0;          ///< of the steps that are tried
   int left_ = before_first_trial;  ///< steps until the next trial
   int step_ = 0;                   ///< of the trial
-  bool is_alone_ = false, is_long_ = false;
+  bool in_trial_ = false, is_alone_ = false;
+  int long_ = 0;  ///< long steps alone, in succession
   std::array<double, measured> together_{}, alone_{};
 };
 

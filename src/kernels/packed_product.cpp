@@ -19,7 +19,7 @@ namespace {
 constexpr std::int64_t depth_block = 256;
 /// The largest tile of C of one task, which fits with its panels into a core's second-level cache.
 constexpr std::int64_t tile_rows = 84, tile_columns = 256;
-/// The fewest tiles for each thread.
+/// About so many tiles for each thread, where there are few.
 constexpr std::int64_t tiles_a_thread = 4;
 /// The number of elements that one task of packing copies.
 constexpr std::int64_t packed_at_once = 16 * 1024;

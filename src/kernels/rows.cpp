@@ -211,7 +211,7 @@ namespace {
 
 /// The updates that are summed by themselves before they are added to the output, of `count` updates of a table with
 /// so many rows: a sum that has grown large loses the digits of one more update. The output is read once more for each
-/// block, which are few where each row gets many updates.
+/// block, which are few where each row gets many updates; a row of a large table may still get many in one block.
 std::int64_t updates_in_block(std::int64_t rows, std::int64_t count) {
   return std::min(count, std::max<std::int64_t>(16 * rows, 8192));
 }

@@ -99,9 +99,9 @@ struct Instruction {
   std::int64_t operations = 0;
 };
 
-/// Items of one strand share no memory that any of them writes with those of another one, as the updates of different
-/// matrices do. The empty strand has the items that compute single numbers for all others, from inputs that no item
-/// writes.
+/// Items of one strand share no memory outside the arena that any of them writes with those of another one, as updates
+/// of different matrices. The empty strand has the items that compute single numbers for all others, from inputs that
+/// no item writes.
 using Strand = Id<struct StrandTag>;
 
 struct Plan {

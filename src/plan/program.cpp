@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <set>
 
 #include "core/error.hpp"
 
@@ -54,8 +55,11 @@ Program::Program(const Graph& graph, const std::vector<Bound>& inputs, const std
     most_operands_ = std::max(most_operands_, step.inputs.size() + step.outputs.size());
     instructions_.push_back(std::move(step));
   }
+  std::set<std::pair<int, std::int64_t>> counted;  // many inputs are overwritten by outputs
   for (const std::vector<Bound>* bound : {&inputs, &outputs}) {
-    for (const Bound& b : *bound) outside_bytes_ += graph.node(b.var).signature.bytes();
+    for (const auto& [var, place] : *bound) {
+      if (counted.emplace(place.base, place.offset).second) outside_bytes_ += graph.node(var).signature.bytes();
+    }
   }
   pointers_at_ = static_cast<std::size_t>(plan.arena_bytes);
   arena_bytes_ = pointers_at_ + (most_operands_ * sizeof(std::byte*) + 63) / 64 * 64;
@@ -145,13 +149,17 @@ std::vector<int> Program::lanes_of_strands(int lanes) const {
     *least -= cost;
     at(lane, strand) = static_cast<int>(least - load.begin());
   }
+  // The calling thread takes the first lane, and it alone does not help others when it is done: it gets the most.
+  const auto most = static_cast<int>(std::ranges::max_element(load) - load.begin());
+  for (int& own : lane) own = own == most ? 0 : own == 0 ? most : own;
   return lane;
 }
 
 void Program::bind(Calls& calls, Workers& workers) const {
-  const std::vector<int> lanes = lanes_of_strands(calls.lanes_);
-  std::vector<std::vector<const Step*>> steps(static_cast<std::size_t>(calls.lanes_));
-  for (int lane = 0; lane < calls.lanes_; ++lane) {
+  const int count = std::clamp(strands_, 1, calls.lanes_);
+  const std::vector<int> lanes = lanes_of_strands(count);
+  std::vector<std::vector<const Step*>> steps(static_cast<std::size_t>(count));
+  for (int lane = 0; lane < count; ++lane) {
     for (const Step& step : instructions_) {
       if (!step.strand || at(lanes, step.strand.index()) == lane) at(steps, lane).push_back(&step);
     }

@@ -114,7 +114,8 @@ class Program {
   };
   [[nodiscard]] std::byte* address(Place place, std::span<std::byte* const> bases, std::byte* arena) const;
   void bind(Calls& calls, Workers& workers) const;
-  /// The lane of each strand. The dearest strand that is left goes to the lane with the least to do.
+  /// The lane of each strand. The dearest strand that is left goes to the lane with the least to do; the first lane has
+  /// the most.
   [[nodiscard]] std::vector<int> lanes_of_strands(int lanes) const;
   /// Host memory for the addresses that are passed to a kernel.
   [[nodiscard]] std::byte** pointers_in(std::byte* arena) const;

@@ -92,6 +92,7 @@ class StrandFinder {
     const PlanValue& own = plan_.values[item.value];
     if (own.signature.shape.size() != 1 || own.place) return false;
     return std::ranges::all_of(item.reads, [&](const Read& read) {
+      if (read.view.shape.size() != 1) return false;  // too much to repeat in each arena
       const ItemId producer = plan_.producer(read);
       return producer ? is_common_[producer] != 0 : !is_overwritten_[read.value];
     });

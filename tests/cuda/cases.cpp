@@ -85,6 +85,7 @@ std::vector<Case> scatter_cases(DType dtype) {
     for (const std::int64_t rows : {1, 3, 300}) add(rows, 5, drawn_below({places}, rows));
   }
   add(50257, 3, drawn_below({2000}, 50257));
+  add(1, 3, drawn_below({20000}, 1));         // several blocks of sums
   add(70000, 1, drawn_below({1500}, 70000));  // sorted by three digits
   add(300, 70, drawn_below({2000}, 2));       // many equal indices
   return cases;

@@ -4,6 +4,10 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <latch>
+#include <thread>
+
 namespace thalweg {
 namespace {
 
@@ -47,21 +51,31 @@ TEST(Pace, StepsOfManyMoreRowsAreTriedAnew) {
   EXPECT_EQ(alone_in(pace, 5, 2e-4, 1e-4), 0);
 }
 
+TEST(Pace, StepsThatBecomeLongDoNotStayAlone) {
+  Pace pace;
+  (void)alone_in(pace, 24, 2e-4, 1e-4);
+  EXPECT_EQ(alone_in(pace, 500, 5e-2, 1e-1), 3);
+}
+
 TEST(Pace, LongStepsAreNotTriedAlone) {
   Pace pace;
   EXPECT_EQ(alone_in(pace, 5000, 4e-3, 1e-3), 0);
 }
 
-TEST(Pace, AStepLeavesTheWorkersAsTheyWere) {
+TEST(Pace, AStepAloneUsesThisThreadOnly) {
   Pace pace;
   Workers workers(3);
-  for (int i = 0; i < 30; ++i) {
+  int alone = 0;
+  for (int i = 0; i < 24; ++i) {
     const Pace::Step step(pace, 16, workers);
-    std::atomic<int> ran = 0;
-    workers.run(8, [&](std::int64_t) { ++ran; });
-    EXPECT_EQ(ran, 8);
+    std::atomic<int> here = 0;
+    workers.run(64,
+                [&, self = std::this_thread::get_id()](std::int64_t) { here += std::this_thread::get_id() == self; });
+    alone += here == 64 ? 1 : 0;
   }
-  EXPECT_EQ(workers.threads(), 3);
+  EXPECT_GE(alone, 7);  // half of the trial
+  std::latch both(2);   // then the others help again: one task waits for the other
+  workers.run(2, [&](std::int64_t) { both.arrive_and_wait(); });
 }
 
 }  // namespace

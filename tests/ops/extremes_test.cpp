@@ -65,13 +65,14 @@ TYPED_TEST(Extremes, WindowsOfFourAreAsAnyWindow) {
   const auto pool = [&](std::int64_t padded) {
     const auto both = [](const Vars& v) {
       const Var y = max_pool2d(v[0], {.window = 2, .stride = 2});
-      return Vars{y, gradients(sum(y * v[1]), {v[0]})[0]};
+      const Var back = gradients(sum(y * v[1]), {v[0]})[0];
+      return Vars{y, back, gradients(sum(back * v[2]), {v[1]})[0]};  // the last: what the largest of v[0] have in v[2]
     };
-    return evaluate(both,
-                    {drawn({1, side, side, channels}, padded, 3), drawn({1, side / 2, side / 2, channels}, padded, 4)});
+    const Shape image{1, side, side, channels}, half{1, side / 2, side / 2, channels};
+    return evaluate(both, {drawn(image, padded, 3), drawn(half, padded, 4), drawn(image, padded, 5)});
   };
   const auto whole = pool(channels), any = pool(channels + 1);
-  for (std::size_t k = 0; k < 2; ++k) {
+  for (std::size_t k = 0; k < 3; ++k) {
     const auto a = whole[k].template values<TypeParam>(), b = any[k].template values<TypeParam>();
     for (std::size_t i = 0; i < a.size(); ++i)
       EXPECT_EQ(std::memcmp(&a[i], &b[i / channels * (channels + 1) + i % channels], sizeof a[i]), 0) << k << ' ' << i;

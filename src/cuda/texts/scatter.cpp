@@ -1,5 +1,6 @@
 // The text of scatter_add. The row numbers of the updates are sorted, equal ones in their order; then each row of the
-// table adds its updates in their order, as the CPU does. No two threads add to the same element, so the order is
+// table adds its updates in their order, as the CPU does (beyond 8192 updates in other blocks where there are several
+// rows). No two threads add to the same element, so the order is
 // fixed.
 
 #include <fmt/format.h>
