@@ -130,7 +130,8 @@ std::vector<Program::Read> Program::read_behind(int base) const {
 int Program::lanes(int threads) const {
   constexpr std::int64_t least_a_byte = 4;  // of operations: where products take most of the time
   if (strands_ < 2 || operations() < least_a_byte * bytes_moved()) return 1;
-  const std::size_t with_room = outside_bytes_ / std::max<std::size_t>(arena_bytes_, 1);
+  constexpr std::size_t always = 64 << 20;  // bytes that arenas may take in any case
+  const std::size_t with_room = std::max(outside_bytes_, always) / std::max<std::size_t>(arena_bytes_, 1);
   const auto most = std::min(static_cast<std::size_t>(strands_), with_room);
   return static_cast<int>(std::clamp<std::size_t>(most, 1, static_cast<std::size_t>(threads)));
 }
