@@ -119,7 +119,7 @@ void store_number(std::byte* output, Stored stored, std::int64_t flat, T value, 
       return;
     }
   }
-  std::fill_n(reinterpret_cast<T*>(output) + flat, n, value);
+  fill_row(reinterpret_cast<T*>(output) + flat, n, value);
 }
 
 }  // namespace thalweg

@@ -119,7 +119,7 @@ void TileRunner<T>::begin(Context& context) const {
     value = number(context.call, at(plan_.loads, r).from);
     at(context.registers, r) = &value;
     if (at(plan_.loads, r).source != Source::spread) continue;
-    std::fill_n(slot(context, r), std::min(tile, plan_.elements()), value);
+    fill_row(slot(context, r), std::min(tile, plan_.elements()), value);
     at(context.registers, r) = slot(context, r);
   }
 }
