@@ -80,7 +80,9 @@ class TrainStep {
 
   /// The initial parameters and slots for the shapes of this batch.
   [[nodiscard]] State init(const Dataset& first_batch, std::uint64_t seed, DType dtype = f32);
-  /// One step on one batch; `shard_size` 0 takes the default (see default_shard_size).
+  /// One step on one batch. `shard_size` is the number of rows in a shard, into which the batch is cut for threads; 0
+  /// takes the default: at most 4 shards, fewer where they would have little to do. It depends on the batch and the
+  /// model alone, so that the bits are the same for any number of threads.
   StepReport operator()(State& state, const Dataset& batch, const Progress& progress = {}, std::int64_t shard_size = 0);
 
  private:
@@ -90,10 +92,6 @@ class TrainStep {
 [[nodiscard]] inline TrainStep train_step(Objective objective, Optimizer optimizer, int threads = 0) {
   return TrainStep(std::move(objective), std::move(optimizer), threads);
 }
-
-/// The default number of samples per shard: the batch in 4 shards, in 2 for models above 4 million parameters, in fewer
-/// where a shard would have less than 2 million multiplications to do. Depends on the batch and the model alone.
-[[nodiscard]] std::int64_t default_shard_size(std::int64_t batch_size, std::int64_t parameters);
 
 struct EarlyStopping {
   std::string metric = "validation.loss";
@@ -155,7 +153,7 @@ struct FitOptions {
   std::int64_t epochs = 10;
   std::int64_t steps = 0;        ///< number of steps, in place of epochs; 0: epochs decide
   std::int64_t batch_size = 32;  ///< 0 is the whole training set
-  std::int64_t shard_size = 0;   ///< 0 is the default
+  std::int64_t shard_size = 0;   ///< rows; 0 is the default, see TrainStep
   std::int64_t accumulate = 1;   ///< batches per step
   Memory memory = Memory::fast;
   Precision precision = Precision::single;  ///< of training; evaluation and predictions are computed in f32

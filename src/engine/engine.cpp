@@ -13,6 +13,7 @@
 #include "engine/not_finite.hpp"
 #include "engine/rank_sum.hpp"
 #include "engine/row_weight.hpp"
+#include "engine/shard_size.hpp"
 #include "kernels/rows.hpp"
 #include "optim/asks.hpp"
 
@@ -221,6 +222,10 @@ double Engine::norm_of(std::size_t objective, const Sums& sums, const State& sta
   if (norm.is_in_range(squares)) return std::sqrt(squares);
   sliced_norm_->complete(gradient);
   return norm.of(gradient, crew_->workers);
+}
+
+std::int64_t Engine::shard_size(const Layout& layout, const Dataset& data, std::int64_t batch_size) const {
+  return default_shard_size(functions_, columns_of(data), layout, batch_size);
 }
 
 bool Engine::cuts_batches(const State& given, const Dataset& data, std::int64_t rows, std::int64_t shard_size) {

@@ -120,6 +120,8 @@ class Engine {
   void set_precision(Precision precision);
   /// The ranks that share the shards of a step; null where this process computes all of them.
   void set_ranks(std::shared_ptr<Communicator> ranks);
+  /// The default number of rows in a shard on this CPU: see default_shard_size.
+  [[nodiscard]] std::int64_t shard_size(const Layout& layout, const Dataset& data, std::int64_t batch_size) const;
   /// Whether a batch of so many rows is cut into shards that only need their own rows: no objective mixes samples, and
   /// no optimizer looks at more than the batch's gradient.
   [[nodiscard]] bool cuts_batches(const State& state, const Dataset& data, std::int64_t rows, std::int64_t shard_size);

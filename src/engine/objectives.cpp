@@ -287,6 +287,12 @@ void Objectives::end_sharing() {
   for (const auto& engine : engines_) engine->set_ranks({});
 }
 
+std::int64_t Objectives::shard_size(const Layout& layout, const Dataset& data, std::int64_t batch_size) const {
+  std::int64_t most = 1;
+  for (const auto& engine : engines_) most = std::max(most, engine->shard_size(layout, data, batch_size));
+  return most;
+}
+
 bool Objectives::cut_batches(const State& state, const Dataset& data, std::int64_t rows, std::int64_t shard_size) {
   return std::ranges::all_of(engines_,
                              [&](const auto& engine) { return engine->cuts_batches(state, data, rows, shard_size); });

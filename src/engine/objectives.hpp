@@ -92,11 +92,9 @@ class Objectives {
   /// In the order in which they were given.
   [[nodiscard]] std::vector<const Optimizer*> optimizers() const;
   [[nodiscard]] Workers& workers() { return crew_->workers; }
-  /// The default number of rows in a shard: see default_shard_size, and Device::takes_batches_whole.
-  [[nodiscard]] std::int64_t shard_of(std::int64_t batch_size, std::int64_t parameters) const {
-    if (engines_.front()->device().takes_batches_whole()) return std::max<std::int64_t>(1, batch_size);
-    return default_shard_size(batch_size, parameters);
-  }
+  /// The default number of rows in a shard of all objectives' steps: the most that one of them wants, see
+  /// default_shard_size.
+  [[nodiscard]] std::int64_t shard_size(const Layout& layout, const Dataset& data, std::int64_t batch_size) const;
   [[nodiscard]] const Crew& crew() const { return *crew_; }
   /// Where the steps run; if the objectives differ, where those of the first run.
   [[nodiscard]] const Device& device() const { return engines_.front()->device(); }

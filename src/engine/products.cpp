@@ -219,7 +219,7 @@ Products::Plans Products::plans_for(Product product, const State& at, const RowS
 std::int64_t Products::rows_a_shard(const State& at, const RowSelection& rows) {
   const std::int64_t count = rows.count();
   std::int64_t size = std::min(count, options_.shard_size > 0        ? options_.shard_size
-                                      : options_.mode == Mode::train ? default_shard_size(count, at.layout->size)
+                                      : options_.mode == Mode::train ? count
                                                                      : most_rows);
   const auto forward = [&] { return &of_rows(Product::value, size, rows.data, *at.layout); };
   if (!forward()->is_separable()) return count;

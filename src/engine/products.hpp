@@ -17,7 +17,7 @@ struct ProductOptions {
   /// and step, so points with equal seed and step have the same draws; batch normalisation by the statistics of each
   /// shard.
   Mode mode = Mode::evaluate;
-  std::int64_t shard_size = 0;             ///< rows a shard; 0: in training the default of a step, else 512 or fewer
+  std::int64_t shard_size = 0;             ///< rows a shard; 0: in training all, else 512 or fewer
   std::vector<FactoredLayer> layers = {};  ///< whose factors are asked for
   Device* far = nullptr;                   ///< where they are computed, if not here: then results are with it
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/error.hpp"
+#include "engine/shard_size.hpp"
 
 namespace thalweg {
 
@@ -55,8 +56,10 @@ void Programs::look_up(const State& state, const StepLayout& step, const RowSele
   asked_ = {};  // until there is an answer
   const Layout& layout = *state.layout;
   const bool whole_batch = far_ != nullptr && far_->takes_batches_whole();
-  const std::int64_t by_default = whole_batch ? rows : default_shard_size(rows, layout.parameters());
-  const std::int64_t shard = std::min(rows, wanted > 0 ? wanted : by_default);
+  const auto by_default = [&] {
+    return whole_batch ? rows : default_shard_size(functions_, columns_of(batch.data), layout, rows);
+  };
+  const std::int64_t shard = std::min(rows, wanted > 0 ? wanted : by_default());
   const ShardProgram* whole = &of_rows(shard, batch.data, layout, step);
   if (!whole->is_separable() && shard < rows) whole = &of_rows(rows, batch.data, layout, step);
   const std::int64_t size = whole->rows(), shards = (rows + size - 1) / size;

@@ -1,17 +1,9 @@
-// TrainStep: one step of a user's own loop; and how many rows a shard has by default.
+// TrainStep: one step of a user's own loop.
 
 #include "core/error.hpp"
 #include "engine/engine.hpp"
 
 namespace thalweg {
-
-std::int64_t default_shard_size(std::int64_t batch_size, std::int64_t parameters) {
-  constexpr std::int64_t large_model = 4'000'000, least_work = 2'000'000;
-  std::int64_t shards = parameters > large_model ? 2 : 4;
-  // forward and backward take about 3 multiplications a parameter and sample
-  while (shards > 1 && (batch_size / shards) * 3 * parameters < least_work) shards /= 2;
-  return std::max<std::int64_t>(1, (batch_size + shards - 1) / shards);
-}
 
 struct TrainStep::Impl {
   Engine engine;

@@ -5,6 +5,7 @@
 
 #include "engine/buckets.hpp"
 #include "engine/engine.hpp"
+#include "engine/shard_size.hpp"
 #include "engine/slot_shares.hpp"
 #include "graph/graph.hpp"
 #include "optim/asks.hpp"
@@ -83,8 +84,8 @@ StepNeeds needs_of_step(const EvaluationFunction& function, const Optimizer& opt
   (void)programs.set_memory(memory);
   engine.set_precision(precision);
   (void)programs.set_precision(precision);
-  const std::int64_t wanted =
-      std::min(rows, shard_size > 0 ? shard_size : default_shard_size(length.batch, layout.parameters()));
+  const std::int64_t wanted = std::min(
+      rows, shard_size > 0 ? shard_size : default_shard_size({&function, 1}, columns_of(data), layout, length.batch));
   std::unique_ptr<ShardProgram> shard = programs.make(wanted, data, layout, step);
   if (!shard->is_separable() && wanted < rows) shard = programs.make(rows, data, layout, step);
   const Layout& trained = step.objectives.front().layout;

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "core/random.hpp"
+#include "engine/shard_size.hpp"
 #include "insight/noise.hpp"
 #include "insight/surface.hpp"
 
@@ -82,8 +83,9 @@ void RunWatch::remember(const State& state) {
 Look RunWatch::look(const StepReport& step, const State& state) {
   if (!products_) {
     Device* const far = chosen_device().far();
-    const std::int64_t parameters = state.layout->parameters();
-    const std::int64_t shard = shard_size_ > 0 ? shard_size_ : default_shard_size(length_.batch, parameters);
+    const std::int64_t shard =
+        shard_size_ > 0 ? shard_size_
+                        : default_shard_size({&function_, 1}, columns_of(rows_), *state.layout, length_.batch);
     products_.emplace(function_, workers_, ProductOptions{.mode = Mode::train, .shard_size = shard, .far = far});
   }
   Look look{.step = step.step, .epoch = step.epoch, .lr = step.lr, .batch_size = length_.rows_a_step};

@@ -110,10 +110,11 @@ class Fit {
     length_ = run_length(options_, rows_);
     shard_size_ = options_.shard_size;
     // accumulated batches are shards of one larger batch, so that both give the same bits
-    const std::int64_t parameters = state_.layout->parameters();
-    if (shard_size_ == 0) {  // all rows at once would need all memory of a device
-      shard_size_ =
-          owns_steps_ ? default_shard_size(length_.batch, parameters) : objectives_.shard_of(length_.batch, parameters);
+    if (shard_size_ == 0) {
+      // a method that owns its steps computes all rows at once, which would need all memory of a device
+      const bool whole = objectives_.device().takes_batches_whole() && !owns_steps_;
+      shard_size_ = whole ? std::max<std::int64_t>(1, length_.batch)
+                          : objectives_.shard_size(*state_.layout, *training_, length_.batch);
     }
     steps_an_epoch_ = length_.steps_an_epoch;
     position_.first_step = state_.step;

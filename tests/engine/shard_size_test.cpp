@@ -1,0 +1,64 @@
+// How many shards a batch has by default: by what a row costs beside the parameters.
+
+#include "engine/shard_size.hpp"
+
+#include <gtest/gtest.h>
+
+#include "engine/engine.hpp"
+#include "thalweg/thalweg.hpp"
+
+namespace thalweg {
+namespace {
+
+struct Case {
+  std::string name;
+  ModelFunction model;
+  Shape row;
+  std::int64_t batch, wanted;
+  DType dtype = f32;
+};
+
+ModelFunction bag_of_words() {
+  return [head = nn::linear(4)](Scope s, Var words) {
+    return head(s / "head", mean(nn::embedding(s / "words", words, {.count = 9000, .width = 32}), {1}));
+  };
+}
+
+std::vector<Case> cases() {
+  const ModelFunction dense = nn::mlp(4, {.hidden = {256, 128}}), large = nn::mlp(4, {.hidden = {2000, 2000}});
+  const ModelFunction gpt = nn::gpt(64, {.layers = 2, .width = 64, .heads = 2, .context = 32});
+  return {{"DenseOf128", dense, {784}, 128, 32}, {"DenseOf96", dense, {784}, 96, 24},
+          {"DenseOf95", dense, {784}, 95, 48},   {"DenseOf48", dense, {784}, 48, 24},
+          {"DenseOf47", dense, {784}, 47, 47},   {"DenseOfOne", dense, {784}, 1, 1},
+          {"Large", large, {784}, 256, 128},     {"Small", nn::mlp(4, {.hidden = {16}}), {8}, 1000, 1000},
+          {"Sequences", gpt, {32}, 32, 8, i32},  {"Embedding", bag_of_words(), {20}, 512, 512, i32}};
+}
+
+class ShardSize : public testing::TestWithParam<Case> {};
+
+TEST_P(ShardSize, ByDefault) {
+  const Case& c = GetParam();
+  Shape shape{c.batch};
+  for (const std::int64_t length : c.row) shape.push_back(length);
+  const bool sequences = c.name == "Sequences";
+  Dataset data;
+  data.set("input", random_uniform(shape, 0, 3, 1, f64).to(c.dtype));
+  data.set("target", random_uniform(sequences ? shape : Shape{c.batch}, 0, 3, 2, f64).to(i32));
+  const EvaluationFunction function = evaluation_of(c.model, loss::cross_entropy);
+  Engine engine(function, optim::sgd({.lr = 0.1}), 1);
+  State state = engine.init(data, 1, f32);
+  EXPECT_EQ(default_shard_size({&function, 1}, columns_of(data), *state.layout, c.batch), c.wanted);
+  EXPECT_EQ(engine.shard_size(*state.layout, data, c.batch), c.wanted);
+
+  // and a step takes that size, unless it runs where a batch is one shard
+  TrainStep by_default(objective_of(c.model, loss::cross_entropy), optim::sgd({.lr = 0.1}), 1);
+  State other = state;
+  (void)engine.step(state, {data}, {}, engine.device().takes_batches_whole() ? c.batch : c.wanted);
+  (void)by_default(other, data);
+  EXPECT_TRUE(identical(state.parameters, other.parameters));
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, ShardSize, testing::ValuesIn(cases()), [](const auto& one) { return one.param.name; });
+
+}  // namespace
+}  // namespace thalweg
