@@ -41,13 +41,18 @@ struct Reduction {
   using Join = Join_;
 };
 
-template <class R, class Values, class T>
+/// `ahead`: bytes at which the elements to come are prefetched; 0 where they are in the cache.
+template <class R, std::size_t ahead = 0, class Values, class T>
 HWY_INLINE void AccumulateInto(Values& sum, const T* x, std::int64_t count) {
+  constexpr std::size_t line = 64;
   const auto n = static_cast<std::size_t>(count);
   const typename Values::D d;
   const std::size_t width = hn::Lanes(d);
   std::size_t i = 0;
   for (; i + Values::count <= n; i += Values::count) {
+    HWY_UNROLL(16)
+    for (std::size_t at = 0; ahead > 0 && at < Values::count * sizeof(T); at += line)
+      __builtin_prefetch(reinterpret_cast<const char*>(x + i) + at + ahead);
     HWY_UNROLL(16)
     for (std::size_t p = 0; p < Values::parts; ++p)
       sum.part[p] = R::Join::f(d, sum.part[p], R::Term::f(d, hn::LoadU(d, x + i + p * width)));
@@ -92,7 +97,7 @@ template <class R, class T>
 HWY_NOINLINE void Accumulate(T* lanes, const T* x, std::int64_t n) {
   const typename LongRow<T>::D d;
   LongRow<T> sum = LoadLanes(lanes);
-  AccumulateInto<R>(sum, x, n);
+  AccumulateInto<R, 4096>(sum, x, n);
   for (std::size_t p = 0; p < LongRow<T>::parts; ++p) hn::StoreU(sum.part[p], d, lanes + p * hn::Lanes(d));
 }
 
@@ -138,6 +143,7 @@ HWY_NOINLINE void JoinRows(T* into, const T* x, std::int64_t rows, std::int64_t 
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
   std::int64_t c = 0;
   for (; c + 4 * lanes <= width; c += 4 * lanes) JoinStrip<Join, 4>(into + c, x + c, rows, width);
+  for (; c + 2 * lanes <= width; c += 2 * lanes) JoinStrip<Join, 2>(into + c, x + c, rows, width);
   for (; c + lanes <= width; c += lanes) JoinStrip<Join, 1>(into + c, x + c, rows, width);
   if (c == width) return;
   const auto rest = static_cast<std::size_t>(width - c);

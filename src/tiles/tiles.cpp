@@ -38,6 +38,8 @@ class TileRunner {
     std::array<const void*, most_registers> registers;
     // for periodic loads: the offset in the row at which the slot begins; -1 if it is not filled
     std::array<std::int64_t, most_registers> phase;
+    // and tiles at multiples of a tile after the first element, up to the last, have the same in their slot
+    std::array<std::int64_t, most_registers> first, last;
 
     [[nodiscard]] const T* values(int reg) const { return static_cast<const T*>(at(registers, reg)); }
 
@@ -113,7 +115,7 @@ T TileRunner<T>::number(const KernelCall& call, const TileProgram::Load& load) {
 
 template <class T>
 void TileRunner<T>::begin(Context& context) const {
-  for (const int r : moving_) at(context.phase, r) = -1;
+  for (const int r : moving_) at(context.phase, r) = at(context.last, r) = -1;
   for (const int r : numbers_) {
     T& value = at(context.numbers, r);
     value = number(context.call, at(plan_.loads, r).from);
@@ -143,11 +145,15 @@ const T* TileRunner<T>::load_periodic(Context& context, int r, std::int64_t flat
   const TilePlan::Load& planned = at(plan_.loads, r);
   const TileProgram::Load& from = planned.from;
   T* into = slot(context, r);
+  const std::int64_t before = at(context.first, r);
+  if (flat + n <= at(context.last, r) && flat >= before && (flat - before) % tile == 0) return into;
   const std::int64_t row = flat / planned.span, within = flat % planned.span, period = planned.period;
   const bool crosses = within + n > planned.span;
   const std::int64_t phase = crosses ? -1 : row * period + within % period;
   if (!crosses && at(context.phase, r) == phase) return into;
   at(context.phase, r) = phase;
+  at(context.first, r) = flat;
+  at(context.last, r) = !crosses && tile % period == 0 ? flat - within + planned.span : -1;
   with_source_type(from.dtype, from.stored, [&](auto zero) {
     const auto* base = context.call.template in<decltype(zero)>(from.input);
     if (crosses) return gather_view(into, base, from.view, flat, n);
