@@ -22,6 +22,12 @@ class RowOrder {
     const std::int64_t begin = (step - epoch_begin_) * rows_a_step_;
     return {order_.data() + begin, static_cast<std::size_t>(std::min(std::ssize(order_) - begin, rows_a_step_))};
   }
+  /// After rows_of(step): those of the next step, or none where that begins an epoch.
+  [[nodiscard]] std::span<const std::int64_t> rows_after(std::int64_t step) const {
+    const std::int64_t begin = (step + 1 - epoch_begin_) * rows_a_step_;
+    if (step + 1 >= epoch_end_) return {};
+    return {order_.data() + begin, static_cast<std::size_t>(std::min(std::ssize(order_) - begin, rows_a_step_))};
+  }
 
  private:
   void begin_epoch_of(std::int64_t step);

@@ -145,8 +145,8 @@ const T* TileRunner<T>::load_periodic(Context& context, int r, std::int64_t flat
   const TilePlan::Load& planned = at(plan_.loads, r);
   const TileProgram::Load& from = planned.from;
   T* into = slot(context, r);
-  const std::int64_t before = at(context.first, r);
-  if (flat + n <= at(context.last, r) && flat >= before && (flat - before) % tile == 0) return into;
+  const auto is_multiple = [&](std::int64_t elements) { return elements >= 0 && elements % tile == 0; };
+  if (flat + n <= at(context.last, r) && is_multiple(flat - at(context.first, r))) return into;
   const std::int64_t row = flat / planned.span, within = flat % planned.span, period = planned.period;
   const bool crosses = within + n > planned.span;
   const std::int64_t phase = crosses ? -1 : row * period + within % period;

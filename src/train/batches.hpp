@@ -1,6 +1,7 @@
 #pragma once
 // The batches of a run, in order: rows of data in memory, or rows that are read ahead.
 
+#include "data/gather.hpp"
 #include "data/read_ahead.hpp"
 #include "engine/row_order.hpp"
 #include "engine/shard_program.hpp"
@@ -31,11 +32,16 @@ class Batches {
     [[nodiscard]] Share of(std::int64_t rows) const;
   };
 
+  /// Brings the row of the next step closer, where a step takes one row.
+  void prefetch(const Dataset& training, std::int64_t step);
+
   RowOrder order_;
   const RowNumbers* numbers_ = nullptr;
   std::optional<Part> part_;
   Dataset read_;
   std::unique_ptr<data::ReadAhead> ahead_;
+  std::shared_ptr<const char> prefetched_;     // the data whose
+  std::vector<data::RowSource> columns_ = {};  // columns these are
 };
 
 }  // namespace thalweg
