@@ -239,8 +239,9 @@ class Trainer {
   /// Trains from the present state, for the epochs of the options and with its own schedule. A second call continues
   /// from the state after the first.
   History fit(const Dataset& data, const FitOptions& options = {});
-  /// One step of one objective, for a training loop of your own; `shard_size` 0 takes the default. The schedule's step
-  /// is the objective's own count unless `progress` is given. Throws UsageError for an unknown name.
+  /// One step of one objective, for a training loop of your own; `shard_size` 0 takes the default of this
+  /// objective; `fit` takes the largest of all. The schedule's step is the objective's own count unless `progress` is
+  /// given. Throws UsageError for an unknown name.
   StepReport step(std::string_view objective, const Dataset& batch, const Progress& progress = {},
                   std::int64_t shard_size = 0);
   /// With several objectives: the loss of the first, the loss of each ("d.loss"), and their reports. With `average`,

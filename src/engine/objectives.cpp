@@ -5,6 +5,7 @@
 
 #include "core/error.hpp"
 #include "distributed/collectives.hpp"
+#include "optim/asks.hpp"
 #include "options/nearest_name.hpp"
 
 namespace thalweg {
@@ -195,7 +196,8 @@ LossSum Objectives::evaluate(const State& state, const Dataset& data, Tensor& pr
   return total;
 }
 
-std::string Objectives::explain(const State& state, const Dataset& data, std::int64_t shard_size) {
+std::string Objectives::explain(const State& state, const Dataset& data, std::int64_t wanted) {
+  const std::int64_t shard_size = wanted > 0 ? wanted : this->shard_size(*state.layout, data, data.rows());
   std::string text;
   for (const auto& engine : engines_) {
     if (engines_.size() > 1) text += fmt::format("{}Objective '{}'\n", text.empty() ? "" : "\n", engine->name(0));
@@ -204,7 +206,8 @@ std::string Objectives::explain(const State& state, const Dataset& data, std::in
   return text;
 }
 
-StepCost Objectives::measure(const State& state, const Dataset& batch, std::int64_t shard_size) {
+StepCost Objectives::measure(const State& state, const Dataset& batch, std::int64_t wanted) {
+  const std::int64_t shard_size = wanted > 0 ? wanted : this->shard_size(*state.layout, batch, batch.rows());
   StepCost total = engines_.front()->measure(state, batch, shard_size);
   for (std::size_t e = 1; e < engines_.size(); ++e) {
     const StepCost one = engines_[e]->measure(state, batch, shard_size);
@@ -219,7 +222,8 @@ StepCost Objectives::measure(const State& state, const Dataset& batch, std::int6
 }
 
 void Objectives::measure_ranks(const std::shared_ptr<Communicator>& ranks, State state, const Dataset& batch,
-                               std::int64_t shard_size) {
+                               std::int64_t wanted) {
+  const std::int64_t shard_size = wanted > 0 ? wanted : this->shard_size(*state.layout, batch, batch.rows());
   begin_sharing(ranks, state);
   Communicator::Measured total;
   for (const auto& engine : engines_) {
@@ -288,6 +292,10 @@ void Objectives::end_sharing() {
 }
 
 std::int64_t Objectives::shard_size(const Layout& layout, const Dataset& data, std::int64_t batch_size) const {
+  // a method that owns its steps computes all rows at once, which would need all memory of a device
+  const bool owned =
+      std::ranges::any_of(optimizers(), [](const Optimizer* optimizer) { return owns_steps(*optimizer); });
+  if (device().takes_batches_whole() && !owned) return std::max<std::int64_t>(1, batch_size);
   std::int64_t most = 1;
   for (const auto& engine : engines_) most = std::max(most, engine->shard_size(layout, data, batch_size));
   return most;

@@ -93,7 +93,7 @@ class Objectives {
   [[nodiscard]] std::vector<const Optimizer*> optimizers() const;
   [[nodiscard]] Workers& workers() { return crew_->workers; }
   /// The default number of rows in a shard of all objectives' steps: the most that one of them wants, see
-  /// default_shard_size.
+  /// default_shard_size; or the batch, see Device::takes_batches_whole.
   [[nodiscard]] std::int64_t shard_size(const Layout& layout, const Dataset& data, std::int64_t batch_size) const;
   [[nodiscard]] const Crew& crew() const { return *crew_; }
   /// Where the steps run; if the objectives differ, where those of the first run.

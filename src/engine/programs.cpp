@@ -51,14 +51,24 @@ const ShardProgram& Programs::of_rows(std::int64_t rows, const Dataset& data, co
   return *programs_.back();
 }
 
+std::int64_t Programs::default_rows(const State& state, const RowSelection& batch) {
+  const std::int64_t rows = batch.count();
+  const bool known = default_.layout == state.layout && default_.batch == rows;
+  if (!known || !are_columns_of(default_.columns, batch.data)) {
+    default_ = {};  // until there is an answer
+    std::vector<ColumnSpec> columns = columns_of(batch.data);
+    const std::int64_t shard = default_shard_size(functions_, columns, *state.layout, rows);
+    default_ = {state.layout, std::move(columns), rows, shard};
+  }
+  return default_.shard;
+}
+
 void Programs::look_up(const State& state, const StepLayout& step, const RowSelection& batch, std::int64_t wanted) {
   const std::int64_t rows = batch.count();
   asked_ = {};  // until there is an answer
   const Layout& layout = *state.layout;
   const bool whole_batch = far_ != nullptr && far_->takes_batches_whole();
-  const auto by_default = [&] {
-    return whole_batch ? rows : default_shard_size(functions_, columns_of(batch.data), layout, rows);
-  };
+  const auto by_default = [&] { return whole_batch ? rows : default_rows(state, batch); };
   const std::int64_t shard = std::min(rows, wanted > 0 ? wanted : by_default());
   const ShardProgram* whole = &of_rows(shard, batch.data, layout, step);
   if (!whole->is_separable() && shard < rows) whole = &of_rows(rows, batch.data, layout, step);

@@ -53,6 +53,8 @@ class Programs {
                                                    Device* device = nullptr) const;
 
  private:
+  /// The default of a shard of this CPU: see default_shard_size. Known without a trace for batches like the one before.
+  std::int64_t default_rows(const State& state, const RowSelection& batch);
   void look_up(const State& state, const StepLayout& step, const RowSelection& batch, std::int64_t wanted);
   const ShardProgram& of_rows(std::int64_t rows, const Dataset& data, const Layout& layout, const StepLayout& step);
 
@@ -63,6 +65,12 @@ class Programs {
     std::int64_t rows = 0, wanted = 0;
   };
 
+  struct DefaultRows {
+    std::shared_ptr<const Layout> layout;
+    std::vector<ColumnSpec> columns;
+    std::int64_t batch = 0, shard = 0;
+  };
+
   std::vector<EvaluationFunction> functions_;
   Device* far_;
   Memory memory_ = Memory::fast;
@@ -70,6 +78,7 @@ class Programs {
   std::vector<std::unique_ptr<ShardProgram>> programs_;
   Question asked_;
   BatchPrograms answer_;
+  DefaultRows default_;
 };
 
 }  // namespace thalweg

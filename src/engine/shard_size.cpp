@@ -33,14 +33,16 @@ double forward_operations(std::span<const EvaluationFunction> objectives, const 
 std::int64_t default_shard_size(std::span<const EvaluationFunction> objectives, const std::vector<ColumnSpec>& columns,
                                 const Layout& layout, std::int64_t batch_size) {
   constexpr std::int64_t large_model = 4'000'000;
-  constexpr double least_work = 2'000'000, least_operations = 48;  // the latter a parameter
+  constexpr double least_work = 2'000'000, least_operations = 47;  // the latter a number of the gradient
   const std::int64_t parameters = layout.parameters();
   std::int64_t shards = parameters > large_model ? 2 : 4;
   const auto rows = [&] { return batch_size / shards; };
   while (shards > 1 && static_cast<double>(rows()) * 3 * static_cast<double>(parameters) < least_work) shards /= 2;
   if (shards > 1) {
-    const double a_row = forward_operations(objectives, columns, layout.dtype, rows()) / static_cast<double>(rows());
-    const double least = least_operations * static_cast<double>(parameters);
+    const std::int64_t traced = (batch_size + shards - 1) / shards;  // as a shard would have
+    // what does not depend on the rows counts here as if it did
+    const double a_row = forward_operations(objectives, columns, layout.dtype, traced) / static_cast<double>(traced);
+    const double least = least_operations * static_cast<double>(layout.trained_size + layout.statistics_size);
     while (shards > 1 && static_cast<double>(rows()) * a_row < least) shards /= 2;
   }
   return std::max<std::int64_t>(1, (batch_size + shards - 1) / shards);

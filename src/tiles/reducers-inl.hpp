@@ -41,7 +41,7 @@ struct Reduction {
   using Join = Join_;
 };
 
-/// `ahead`: bytes at which the elements to come are prefetched; 0 where they are in the cache.
+/// `ahead`: bytes at which the elements to come are prefetched; 0 for short rows.
 template <class R, std::size_t ahead = 0, class Values, class T>
 HWY_INLINE void AccumulateInto(Values& sum, const T* x, std::int64_t count) {
   constexpr std::size_t line = 64;

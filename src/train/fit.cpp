@@ -77,6 +77,9 @@ class Fit {
     set_lengths();
     check();
     check_objective();
+    // accumulated batches are shards of one larger batch, so that both give the same bits
+    shard_size_ = options_.shard_size > 0 ? options_.shard_size
+                                          : objectives_.shard_size(*state_.layout, *training_, length_.batch);
     if (options_.layer_norms) history_.layers = objectives_.layers(state_);
     (void)objectives_.add_row_tables(state_, rows_);
     start_or_resume();
@@ -108,14 +111,6 @@ class Fit {
   void set_lengths() {
     rows_ = training_->rows();
     length_ = run_length(options_, rows_);
-    shard_size_ = options_.shard_size;
-    // accumulated batches are shards of one larger batch, so that both give the same bits
-    if (shard_size_ == 0) {
-      // a method that owns its steps computes all rows at once, which would need all memory of a device
-      const bool whole = objectives_.device().takes_batches_whole() && !owns_steps_;
-      shard_size_ = whole ? std::max<std::int64_t>(1, length_.batch)
-                          : objectives_.shard_size(*state_.layout, *training_, length_.batch);
-    }
     steps_an_epoch_ = length_.steps_an_epoch;
     position_.first_step = state_.step;
     position_.total_steps = length_.steps;

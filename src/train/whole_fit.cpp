@@ -5,6 +5,7 @@
 #include "core/error.hpp"
 #include "engine/engine.hpp"
 #include "engine/product_oracle.hpp"
+#include "engine/shard_size.hpp"
 #include "optim/asks.hpp"
 #include "optim/oracles.hpp"
 #include "thalweg/optimizers.hpp"
@@ -41,8 +42,9 @@ WholeFit fit_whole(const ModelFunction& model, const LossFunction& loss, const D
         "normalisation in place of batch normalisation.");
   }
   Workers workers(options.threads);
-  Products products(function, workers, {.mode = Mode::train});
   const Dataset wide = in_f64(counted);
+  const std::int64_t shard = default_shard_size({&function, 1}, columns_of(wide), *start.layout, wide.rows());
+  Products products(function, workers, {.mode = Mode::train, .shard_size = shard});
   const RowSelection rows{wide};
   ProductOracle oracle(products, start, rows, options.l2);
   const MinimizeOptions walk{.max_steps = options.max_steps,
