@@ -9,6 +9,7 @@
 #include "core/error.hpp"
 #include "core/nesting.hpp"
 #include "core/utf8.hpp"
+#include "core/whole_number.hpp"
 #include "data/preprocessing.hpp"
 #include "data/repeated_key.hpp"
 #include "data/row_size.hpp"
@@ -174,10 +175,10 @@ TablePreprocessing table_of(const Json& json) {
                 .classes = json.at("classes").get<std::vector<std::string>>(),
                 .missing = name_of<Missing>(json, "missing")};
   if (json.contains("level_bounds")) {
-    const auto bounds = json.at("level_bounds").get<std::array<std::int64_t, 2>>();
-    schema.levels = {bounds[0], bounds[1]};
+    const Json& bounds = json.at("level_bounds");
+    schema.levels = {whole_number(bounds.at(0)), whole_number(bounds.at(1))};
   }
-  schema.levels.embed = json.value("embed_levels", std::int64_t{0});
+  if (json.contains("embed_levels")) schema.levels.embed = whole_number(json["embed_levels"]);
   schema.layout = layout_of(json);
   std::vector<FeatureEncoding> encodings;
   for (const Json& item : json.at("features")) {
@@ -200,12 +201,17 @@ TablePreprocessing table_of(const Json& json) {
   return {std::move(schema), std::move(encodings), affine_of(json, "target_affine")};
 }
 
+Shape shape_of(const Json& json) {
+  std::vector<std::int64_t> sizes;
+  for (const Json& size : json.get_ref<const Json::array_t&>()) sizes.push_back(whole_number(size));
+  return Shape(std::span<const std::int64_t>(sizes));
+}
+
 TensorPreprocessing tensor_of(const Json& json) {
-  TensorPreprocessing tensor{
-      .input = Shape(std::span<const std::int64_t>(json.at("input").get<std::vector<std::int64_t>>())),
-      .affine = affine_of(json, "affine"),
-      .task = name_of<Task>(json, "task"),
-      .classes = json.at("classes").get<std::vector<std::string>>()};
+  TensorPreprocessing tensor{.input = shape_of(json.at("input")),
+                             .affine = affine_of(json, "affine"),
+                             .task = name_of<Task>(json, "task"),
+                             .classes = json.at("classes").get<std::vector<std::string>>()};
   if (tensor.input.size() == 0) damaged("an input without elements");
   if (tensor.input.size() > most_in_row)
     damaged(fmt::format("rows of {}. Wanted: at most {} numbers", tensor.input, most_in_row));
@@ -213,17 +219,27 @@ TensorPreprocessing tensor_of(const Json& json) {
   return tensor;
 }
 
+std::vector<Tokenizer::Pair> merges_of(const Json& json) {
+  const auto token = [](const Json& value) {
+    return static_cast<std::int32_t>(whole_number(value, 0, std::numeric_limits<std::int32_t>::max()));
+  };
+  std::vector<Tokenizer::Pair> merges;
+  for (const Json& pair : json.get_ref<const Json::array_t&>())
+    merges.emplace_back(token(pair.at(0)), token(pair.at(1)));
+  return merges;
+}
+
 Tokenizer tokenizer_of(const Json& json) {
   switch (name_of<Tokenizer::Kind>(json, "tokenizer")) {
     case Tokenizer::Kind::bytes: return Tokenizer::bytes();
     case Tokenizer::Kind::characters: return Tokenizer::characters(json.at("characters").get<std::string>());
-    case Tokenizer::Kind::bpe: return Tokenizer::bpe(json.at("merges").get<std::vector<Tokenizer::Pair>>());
+    case Tokenizer::Kind::bpe: return Tokenizer::bpe(merges_of(json.at("merges")));
   }
   damaged("tokenizer");
 }
 
 TextPreprocessing text_of(const Json& json) {
-  TextPreprocessing text{tokenizer_of(json), json.at("sequence_length").get<std::int64_t>()};
+  TextPreprocessing text{tokenizer_of(json), whole_number(json.at("sequence_length"))};
   if (text.sequence_length < 1) damaged(fmt::format("sequence_length = {}", text.sequence_length));
   return text;
 }
@@ -232,7 +248,7 @@ SoundPreprocessing sound_of(const Json& json) {
   SoundPreprocessing sound{.letters = json.at("letters").get<std::vector<std::string>>()};
   constexpr std::int64_t most = 1'000'000;
   const auto size = [&](const char* key) {
-    const auto value = json.at(key).get<std::int64_t>();
+    const auto value = whole_number(json.at(key));
     if (value < 1 || value > most) damaged(fmt::format("{} = {}", key, value));
     return value;
   };
@@ -259,8 +275,8 @@ SoundPreprocessing sound_of(const Json& json) {
 
 WordPreprocessing words_of(const Json& json) {
   WordPreprocessing words{.words = json.at("words").get<std::vector<std::string>>(),
-                          .rare = json.at("rare").get<std::int64_t>(),
-                          .length = json.at("length").get<std::int64_t>(),
+                          .rare = whole_number(json.at("rare")),
+                          .length = whole_number(json.at("length")),
                           .classes = json.at("classes").get<std::vector<std::string>>()};
   WordOptions options{static_cast<std::int64_t>(words.words.size()), words.rare, words.length};
   check_fields(options.fields(), "words");
@@ -287,7 +303,7 @@ SequencePreprocessing sequences_of(const Json& json) {
                                   .target = alphabet_of(target),
                                   .source_name = source.at("name").get<std::string>(),
                                   .target_name = target.at("name").get<std::string>(),
-                                  .longest = json.at("longest").get<std::int64_t>()};
+                                  .longest = whole_number(json.at("longest"))};
   if (sequences.longest < 1 || sequences.longest > most_tokens) damaged(fmt::format("longest = {}", sequences.longest));
   return sequences;
 }
@@ -321,7 +337,7 @@ Preprocessing Preprocessing::from_json(std::string_view text) {
     if (!nests_within(text, deepest)) damaged("values nested too deep");
     const Json json = Json::parse(text);
     if (const auto twice = repeated_key(text)) damaged(fmt::format("'{}' is there twice", *twice));
-    if (json.at("format").get<int>() != format_version) damaged("a format that this version does not know");
+    if (whole_number(json.at("format")) != format_version) damaged("a format that this version does not know");
     const auto kind = json.at("kind").get<std::string>();
     if (kind == "table") return table_of(json);
     if (kind == "tensor") return tensor_of(json);

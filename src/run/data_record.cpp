@@ -10,6 +10,7 @@
 #include "core/hint.hpp"
 #include "core/name_index.hpp"
 #include "core/nesting.hpp"
+#include "core/whole_number.hpp"
 #include "data/repeated_key.hpp"
 #include "run/source.hpp"
 
@@ -43,8 +44,8 @@ Json json_of(const FileContent& file) {
 
 FileContent file_from(const Json& json) {
   return {.path = json.at("path"),
-          .files = json.at("files"),
-          .bytes = json.at("bytes"),
+          .files = whole_number(json.at("files")),
+          .bytes = whole_number(json.at("bytes")),
           .checksum = from_hex(json.at("checksum")),
           .names_only = json.at("names_only")};
 }
@@ -100,11 +101,11 @@ DataRecord DataRecord::read(const std::filesystem::path& path) {
     const Json json = Json::parse(text);
     if (const auto twice = data::repeated_key(text))
       fail<ModelError>("[data] {} is damaged: '{}' is there twice", path.string(), shown(*twice));
-    if (const std::int64_t other = json.at("format"); other != format_version)
+    if (const std::int64_t other = whole_number(json.at("format")); other != format_version)
       fail<ModelError>("[data] {} is of format {}, and this version of thalweg knows format {}", path.string(), other,
                        format_version);
     DataRecord record;
-    record.rows = json.at("rows");
+    record.rows = whole_number(json.at("rows"));
     for (const auto& [key, files] : json.at("places").items()) {
       for (const Json& file : files) record.places[key].push_back(file_from(file));
     }

@@ -17,6 +17,7 @@
 #include "core/escape.hpp"
 #include "core/file_error.hpp"
 #include "core/nesting.hpp"
+#include "core/whole_number.hpp"
 #include "store/atomic_file.hpp"
 
 namespace fs = std::filesystem;
@@ -221,10 +222,7 @@ double norm_of(const Json& value) {
 
 /// A whole number of at least 0; for anything else throws a json exception, as for a missing key.
 std::int64_t count_in(const Json& line, const char* key) {
-  const Json& value = line.at(key);
-  const bool fits = value.is_number_unsigned() && value.get<std::uint64_t>() <= std::uint64_t{1} << 62;
-  if (!fits) throw Json::type_error::create(302, std::string(key) + " is not a count", &value);
-  return value.get<std::int64_t>();
+  return whole_number(line.at(key), 0, std::int64_t{1} << 62);
 }
 
 StepReport step_from(const Json& line, std::vector<std::string>& layers) {
@@ -262,11 +260,10 @@ EpochReport epoch_from(const Json& line) {
 
 RateHistogram rates_from(const Json& value) {
   RateHistogram rates{.unmoved = count_in(value, "unmoved")};
-  int bin = value.at("first").get<int>();
+  constexpr std::int64_t most = 10'000;  // a power of ten that no number has
+  int bin = static_cast<int>(whole_number(value.at("first"), -most, most));
   for (std::size_t i = 0; i < value.at("counts").size(); ++i, ++bin) {
-    const Json& count = value.at("counts")[i];
-    if (!count.is_number_unsigned()) throw Json::type_error::create(302, "counts", &value);
-    if (count.get<std::int64_t>() > 0) rates.bins[bin] = count.get<std::int64_t>();
+    if (const std::int64_t count = whole_number(value.at("counts")[i], 0); count > 0) rates.bins[bin] = count;
   }
   return rates;
 }

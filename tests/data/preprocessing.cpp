@@ -443,6 +443,35 @@ TEST(Preprocessing, JsonWithAnyValueReplacedIsReadOrAModelError) {
   EXPECT_GT(refused, 100);
 }
 
+/// The conversion of the JSON library has no defined result for 1e111, and makes 1 of 1.5.
+TEST(Preprocessing, JsonWithANumberThatIsNotWholeIsAModelErrorWhereOneIsWanted) {
+  using Json = nlohmann::json;
+  std::vector<std::string> texts{
+      Preprocessing(TextPreprocessing{Tokenizer::bpe({{97, 98}, {256, 99}}), 16}).json(),
+      R"({"format": 1, "kind": "sequences", "longest": 16,
+          "source": {"name": "word", "words": false, "symbols": ["a", "b"]},
+          "target": {"name": "sounds", "words": true, "symbols": ["A1", "B"]}})",
+      R"({"format": 1, "kind": "words", "words": ["a", "b"], "rare": 64, "length": 8, "classes": ["x", "y"]})"};
+  for (const Preprocessing& p : samples()) texts.push_back(p.json());
+  int tried = 0;
+  for (const std::string& text : texts) {
+    SCOPED_TRACE(text);
+    (void)Preprocessing::from_json(text);
+    const Json flat = Json::parse(text).flatten();
+    for (const auto& item : flat.items()) {
+      if (!item.value().is_number_integer()) continue;
+      for (const Json& value : {Json(1.5), Json(1e111), Json(1.5e18), Json(~std::uint64_t{0})}) {
+        SCOPED_TRACE(item.key());
+        Json json = Json::parse(text);
+        json[Json::json_pointer(item.key())] = value;
+        expect_error<ModelError>([&] { (void)Preprocessing::from_json(json.dump()); }, {"[preprocessing]"});
+        ++tried;
+      }
+    }
+  }
+  EXPECT_GE(tried, 60);
+}
+
 TEST(Preprocessing, JsonWithAKeyTwiceIsAModelError) {
   const std::string json = samples()[0].json();
   const std::string twice = R"({"format": 1,)" + json.substr(json.find('{') + 1);
