@@ -314,7 +314,9 @@ Checkpoint read_checkpoint(const fs::path& path, const State& like, const std::s
   State& state = checkpoint.state;
   state.layout = like.layout;
   state.step = whole_from(manifest, "step", 0, most);
-  state.seed = manifest.at("seed");
+  const json& seed = manifest.at("seed");
+  if (!seed.is_number_unsigned()) fail<ModelError>("[checkpoint] seed = {}. Wanted: a whole number", seed.dump());
+  state.seed = seed;
   checkpoint.fingerprint = manifest.at("configuration");
   if (manifest.contains("made_on")) checkpoint.made_on = manifest["made_on"];
   checkpoint.position = position_from(manifest.at("position"), state.step);

@@ -158,6 +158,11 @@ TEST_F(CraftedCheckpoints, ImpossibleCountsAreSkipped) {
     change_manifest([&](Json& manifest) { manifest["position"]["best_step"] = count; });
     expect_passed_over("best_step");
   }
+  for (const Json& seed : {Json(-1), Json(1e300), Json(6.5), Json("7")}) {
+    begin();
+    change_manifest([&](Json& manifest) { manifest["seed"] = seed; });
+    expect_passed_over("seed");
+  }
   begin();
   change_manifest([](Json& manifest) { manifest["step"] = 17; });
   expect_passed_over("total_steps = 16");
