@@ -176,9 +176,9 @@ TablePreprocessing table_of(const Json& json) {
                 .missing = name_of<Missing>(json, "missing")};
   if (json.contains("level_bounds")) {
     const Json& bounds = json.at("level_bounds");
-    schema.levels = {whole_number(bounds.at(0)), whole_number(bounds.at(1))};
+    schema.levels = {whole_number(bounds, 0), whole_number(bounds, 1)};
   }
-  if (json.contains("embed_levels")) schema.levels.embed = whole_number(json["embed_levels"]);
+  if (json.contains("embed_levels")) schema.levels.embed = whole_number(json, "embed_levels");
   schema.layout = layout_of(json);
   std::vector<FeatureEncoding> encodings;
   for (const Json& item : json.at("features")) {
@@ -203,7 +203,8 @@ TablePreprocessing table_of(const Json& json) {
 
 Shape shape_of(const Json& json) {
   std::vector<std::int64_t> sizes;
-  for (const Json& size : json.get_ref<const Json::array_t&>()) sizes.push_back(whole_number(size));
+  for (std::size_t axis = 0; axis < json.get_ref<const Json::array_t&>().size(); ++axis)
+    sizes.push_back(whole_number(json, axis));
   return Shape(std::span<const std::int64_t>(sizes));
 }
 
@@ -220,12 +221,11 @@ TensorPreprocessing tensor_of(const Json& json) {
 }
 
 std::vector<Tokenizer::Pair> merges_of(const Json& json) {
-  const auto token = [](const Json& value) {
-    return static_cast<std::int32_t>(whole_number(value, 0, std::numeric_limits<std::int32_t>::max()));
+  const auto token = [](const Json& pair, int side) {
+    return static_cast<std::int32_t>(whole_number(pair, side, 0, std::numeric_limits<std::int32_t>::max()));
   };
   std::vector<Tokenizer::Pair> merges;
-  for (const Json& pair : json.get_ref<const Json::array_t&>())
-    merges.emplace_back(token(pair.at(0)), token(pair.at(1)));
+  for (const Json& pair : json.get_ref<const Json::array_t&>()) merges.emplace_back(token(pair, 0), token(pair, 1));
   return merges;
 }
 
@@ -239,7 +239,7 @@ Tokenizer tokenizer_of(const Json& json) {
 }
 
 TextPreprocessing text_of(const Json& json) {
-  TextPreprocessing text{tokenizer_of(json), whole_number(json.at("sequence_length"))};
+  TextPreprocessing text{tokenizer_of(json), whole_number(json, "sequence_length")};
   if (text.sequence_length < 1) damaged(fmt::format("sequence_length = {}", text.sequence_length));
   return text;
 }
@@ -248,7 +248,7 @@ SoundPreprocessing sound_of(const Json& json) {
   SoundPreprocessing sound{.letters = json.at("letters").get<std::vector<std::string>>()};
   constexpr std::int64_t most = 1'000'000;
   const auto size = [&](const char* key) {
-    const auto value = whole_number(json.at(key));
+    const auto value = whole_number(json, key);
     if (value < 1 || value > most) damaged(fmt::format("{} = {}", key, value));
     return value;
   };
@@ -275,8 +275,8 @@ SoundPreprocessing sound_of(const Json& json) {
 
 WordPreprocessing words_of(const Json& json) {
   WordPreprocessing words{.words = json.at("words").get<std::vector<std::string>>(),
-                          .rare = whole_number(json.at("rare")),
-                          .length = whole_number(json.at("length")),
+                          .rare = whole_number(json, "rare"),
+                          .length = whole_number(json, "length"),
                           .classes = json.at("classes").get<std::vector<std::string>>()};
   WordOptions options{static_cast<std::int64_t>(words.words.size()), words.rare, words.length};
   check_fields(options.fields(), "words");
@@ -303,7 +303,7 @@ SequencePreprocessing sequences_of(const Json& json) {
                                   .target = alphabet_of(target),
                                   .source_name = source.at("name").get<std::string>(),
                                   .target_name = target.at("name").get<std::string>(),
-                                  .longest = whole_number(json.at("longest"))};
+                                  .longest = whole_number(json, "longest")};
   if (sequences.longest < 1 || sequences.longest > most_tokens) damaged(fmt::format("longest = {}", sequences.longest));
   return sequences;
 }
@@ -337,7 +337,7 @@ Preprocessing Preprocessing::from_json(std::string_view text) {
     if (!nests_within(text, deepest)) damaged("values nested too deep");
     const Json json = Json::parse(text);
     if (const auto twice = repeated_key(text)) damaged(fmt::format("'{}' is there twice", *twice));
-    if (whole_number(json.at("format")) != format_version) damaged("a format that this version does not know");
+    if (whole_number(json, "format") != format_version) damaged("a format that this version does not know");
     const auto kind = json.at("kind").get<std::string>();
     if (kind == "table") return table_of(json);
     if (kind == "tensor") return tensor_of(json);

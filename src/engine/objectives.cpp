@@ -197,20 +197,20 @@ LossSum Objectives::evaluate(const State& state, const Dataset& data, Tensor& pr
 }
 
 std::string Objectives::explain(const State& state, const Dataset& data, std::int64_t wanted) {
-  const std::int64_t shard_size = wanted > 0 ? wanted : this->shard_size(*state.layout, data, data.rows());
+  const std::int64_t rows = shard_size(wanted, state, data, data.rows());
   std::string text;
   for (const auto& engine : engines_) {
     if (engines_.size() > 1) text += fmt::format("{}Objective '{}'\n", text.empty() ? "" : "\n", engine->name(0));
-    text += engine->explain(state, data, shard_size);
+    text += engine->explain(state, data, rows);
   }
   return text;
 }
 
 StepCost Objectives::measure(const State& state, const Dataset& batch, std::int64_t wanted) {
-  const std::int64_t shard_size = wanted > 0 ? wanted : this->shard_size(*state.layout, batch, batch.rows());
-  StepCost total = engines_.front()->measure(state, batch, shard_size);
+  const std::int64_t rows = shard_size(wanted, state, batch, batch.rows());
+  StepCost total = engines_.front()->measure(state, batch, rows);
   for (std::size_t e = 1; e < engines_.size(); ++e) {
-    const StepCost one = engines_[e]->measure(state, batch, shard_size);
+    const StepCost one = engines_[e]->measure(state, batch, rows);
     const auto add = [](StepCost::Part& to, const StepCost::Part& part) {
       to.seconds += part.seconds, to.operations += part.operations, to.bytes += part.bytes;
     };
@@ -223,11 +223,11 @@ StepCost Objectives::measure(const State& state, const Dataset& batch, std::int6
 
 void Objectives::measure_ranks(const std::shared_ptr<Communicator>& ranks, State state, const Dataset& batch,
                                std::int64_t wanted) {
-  const std::int64_t shard_size = wanted > 0 ? wanted : this->shard_size(*state.layout, batch, batch.rows());
+  const std::int64_t rows = shard_size(wanted, state, batch, batch.rows());
   begin_sharing(ranks, state);
   Communicator::Measured total;
   for (const auto& engine : engines_) {
-    const Communicator::Measured one = engine->measure_ranks(state, batch, shard_size);
+    const Communicator::Measured one = engine->measure_ranks(state, batch, rows);
     total.computing += one.computing, total.messages += one.messages, total.together += one.together;
     total.hidden += one.hidden, total.update += one.update, total.parameters += one.parameters;
     total.whole += one.whole, total.parameters_hidden += one.parameters_hidden;
@@ -291,13 +291,15 @@ void Objectives::end_sharing() {
   for (const auto& engine : engines_) engine->set_ranks({});
 }
 
-std::int64_t Objectives::shard_size(const Layout& layout, const Dataset& data, std::int64_t batch_size) const {
+std::int64_t Objectives::shard_size(std::int64_t wanted, const State& state, const Dataset& data,
+                                    std::int64_t batch_size) const {
+  if (wanted > 0) return wanted;
   // a method that owns its steps computes all rows at once, which would need all memory of a device
   const bool owned =
       std::ranges::any_of(optimizers(), [](const Optimizer* optimizer) { return owns_steps(*optimizer); });
   if (device().takes_batches_whole() && !owned) return std::max<std::int64_t>(1, batch_size);
   std::int64_t most = 1;
-  for (const auto& engine : engines_) most = std::max(most, engine->shard_size(layout, data, batch_size));
+  for (const auto& engine : engines_) most = std::max(most, engine->shard_size(*state.layout, data, batch_size));
   return most;
 }
 

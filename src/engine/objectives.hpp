@@ -92,9 +92,10 @@ class Objectives {
   /// In the order in which they were given.
   [[nodiscard]] std::vector<const Optimizer*> optimizers() const;
   [[nodiscard]] Workers& workers() { return crew_->workers; }
-  /// The default number of rows in a shard of all objectives' steps: the most that one of them wants, see
-  /// default_shard_size; or the batch, see Device::takes_batches_whole.
-  [[nodiscard]] std::int64_t shard_size(const Layout& layout, const Dataset& data, std::int64_t batch_size) const;
+  /// The number of rows in a shard of all objectives' steps: `wanted`, or if that is 0 the most that one of them takes
+  /// by default, see default_shard_size; or the batch, see Device::takes_batches_whole.
+  [[nodiscard]] std::int64_t shard_size(std::int64_t wanted, const State& state, const Dataset& data,
+                                        std::int64_t batch_size) const;
   [[nodiscard]] const Crew& crew() const { return *crew_; }
   /// Where the steps run; if the objectives differ, where those of the first run.
   [[nodiscard]] const Device& device() const { return engines_.front()->device(); }

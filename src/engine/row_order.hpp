@@ -19,17 +19,19 @@ class RowOrder {
   /// Valid until the next call.
   [[nodiscard]] std::span<const std::int64_t> rows_of(std::int64_t step) {
     if (step < epoch_begin_ || step >= epoch_end_) begin_epoch_of(step);
-    const std::int64_t begin = (step - epoch_begin_) * rows_a_step_;
-    return {order_.data() + begin, static_cast<std::size_t>(std::min(std::ssize(order_) - begin, rows_a_step_))};
+    return rows_in_epoch(step);
   }
   /// After rows_of(step): those of the next step, or none where that begins an epoch.
   [[nodiscard]] std::span<const std::int64_t> rows_after(std::int64_t step) const {
-    const std::int64_t begin = (step + 1 - epoch_begin_) * rows_a_step_;
     if (step + 1 >= epoch_end_) return {};
-    return {order_.data() + begin, static_cast<std::size_t>(std::min(std::ssize(order_) - begin, rows_a_step_))};
+    return rows_in_epoch(step + 1);
   }
 
  private:
+  [[nodiscard]] std::span<const std::int64_t> rows_in_epoch(std::int64_t step) const {
+    const std::int64_t begin = (step - epoch_begin_) * rows_a_step_;
+    return {order_.data() + begin, static_cast<std::size_t>(std::min(std::ssize(order_) - begin, rows_a_step_))};
+  }
   void begin_epoch_of(std::int64_t step);
 
   bool shuffle_ = false;

@@ -143,11 +143,7 @@ void Engine::whole_turn(State& state, const RowSelection& batch, const Turn& tur
         "place of batch normalisation.",
         optimizer(0).name);
   }
-  if (!whole_steps_) {
-    const std::int64_t shard =
-        turn.shard_size > 0 ? turn.shard_size : shard_size(*state.layout, batch.data, batch.count());
-    whole_steps_.emplace(functions_.front(), optimizer(0), crew_->workers, shard, far_);
-  }
+  if (!whole_steps_) whole_steps_.emplace(functions_.front(), optimizer(0), crew_->workers, turn.shard_size, far_);
   const WholeSteps::Took took = whole_steps_->step(state, updater.program_slots(state), batch);
   did_.front() = {took.loss, took.weight, took.gradient_norm, took.size};
   updater.count_step(state);

@@ -44,8 +44,8 @@ Json json_of(const FileContent& file) {
 
 FileContent file_from(const Json& json) {
   return {.path = json.at("path"),
-          .files = whole_number(json.at("files")),
-          .bytes = whole_number(json.at("bytes")),
+          .files = whole_number(json, "files"),
+          .bytes = whole_number(json, "bytes"),
           .checksum = from_hex(json.at("checksum")),
           .names_only = json.at("names_only")};
 }
@@ -101,11 +101,11 @@ DataRecord DataRecord::read(const std::filesystem::path& path) {
     const Json json = Json::parse(text);
     if (const auto twice = data::repeated_key(text))
       fail<ModelError>("[data] {} is damaged: '{}' is there twice", path.string(), shown(*twice));
-    if (const std::int64_t other = whole_number(json.at("format")); other != format_version)
+    if (const std::int64_t other = whole_number(json, "format"); other != format_version)
       fail<ModelError>("[data] {} is of format {}, and this version of thalweg knows format {}", path.string(), other,
                        format_version);
     DataRecord record;
-    record.rows = whole_number(json.at("rows"));
+    record.rows = whole_number(json, "rows");
     for (const auto& [key, files] : json.at("places").items()) {
       for (const Json& file : files) record.places[key].push_back(file_from(file));
     }

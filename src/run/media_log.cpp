@@ -56,8 +56,8 @@ std::vector<MediaLog::Entry> MediaLog::entries() const {
     if (!nests_within(line, 2)) continue;
     const Json parsed = Json::parse(line, nullptr, false);
     try {
-      all.push_back({line, parsed.at("name"), parsed.at("kind"), parsed.at("file"), whole_number(parsed.at("epoch")),
-                     whole_number(parsed.at("step"))});
+      all.push_back({line, parsed.at("name"), parsed.at("kind"), parsed.at("file"), whole_number(parsed, "epoch"),
+                     whole_number(parsed, "step")});
     } catch (const Json::exception&) {  // a line that was cut off by a crash
     }
   }

@@ -221,9 +221,7 @@ double norm_of(const Json& value) {
 }
 
 /// A whole number of at least 0; for anything else throws a json exception, as for a missing key.
-std::int64_t count_in(const Json& line, const char* key) {
-  return whole_number(line.at(key), 0, std::int64_t{1} << 62);
-}
+std::int64_t count_in(const Json& line, const char* key) { return whole_number(line, key, 0, std::int64_t{1} << 62); }
 
 StepReport step_from(const Json& line, std::vector<std::string>& layers) {
   StepReport report{.step = count_in(line, "step"),
@@ -260,10 +258,11 @@ EpochReport epoch_from(const Json& line) {
 
 RateHistogram rates_from(const Json& value) {
   RateHistogram rates{.unmoved = count_in(value, "unmoved")};
-  constexpr std::int64_t most = 10'000;  // a power of ten that no number has
-  int bin = static_cast<int>(whole_number(value.at("first"), -most, most));
-  for (std::size_t i = 0; i < value.at("counts").size(); ++i, ++bin) {
-    if (const std::int64_t count = whole_number(value.at("counts")[i], 0); count > 0) rates.bins[bin] = count;
+  constexpr std::int64_t most = 10'000;  // no number has such a bin
+  int bin = static_cast<int>(whole_number(value, "first", -most, most));
+  const Json& counts = value.at("counts");
+  for (std::size_t i = 0; i < counts.size(); ++i, ++bin) {
+    if (const std::int64_t count = whole_number(counts, i, 0); count > 0) rates.bins[bin] = count;
   }
   return rates;
 }

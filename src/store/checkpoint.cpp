@@ -14,6 +14,7 @@
 
 #include "core/error.hpp"
 #include "core/nesting.hpp"
+#include "core/whole_number.hpp"
 #include "data/file.hpp"
 #include "data/repeated_key.hpp"
 #include "options/text.hpp"
@@ -34,7 +35,7 @@ constexpr std::string_view under_way = ".tmp";  // suffix of the name of a check
 constexpr std::int64_t newest_format = 2;
 constexpr std::int64_t largest_manifest = 64 << 20;
 constexpr int deepest = 8;  // levels of nesting in a manifest; the sizes of a shape are the fifth
-constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max();
+constexpr std::int64_t most = most_whole;
 
 std::string read_whole(const fs::path& path) {
   const data::File file(path);
@@ -93,14 +94,10 @@ double number_from(const json& j, const Key& key) {
   return *number;
 }
 
-/// A whole number within bounds: a damaged file may hold a fraction, or a number of more than 63 bits.
+/// A whole number within bounds.
 std::int64_t whole_from(const json& j, const char* key, std::int64_t low, std::int64_t high) {
-  const json& value = j.at(key);
-  const bool fits = value.is_number_unsigned() ? value.get<std::uint64_t>() <= static_cast<std::uint64_t>(most)
-                                               : value.is_number_integer();
-  if (!fits || value.get<std::int64_t>() < low || value.get<std::int64_t>() > high)
-    fail<ModelError>("[checkpoint] {} = {}. Wanted: a whole number from {} to {}", key, value.dump(), low, high);
-  return value.get<std::int64_t>();
+  if (const auto number = as_whole(j.at(key), low, high)) return *number;
+  fail<ModelError>("[checkpoint] {} = {}. Wanted: a whole number from {} to {}", key, j.at(key).dump(), low, high);
 }
 
 json plateau_json(const PlateauState& plateau) {
@@ -315,7 +312,8 @@ Checkpoint read_checkpoint(const fs::path& path, const State& like, const std::s
   state.layout = like.layout;
   state.step = whole_from(manifest, "step", 0, most);
   const json& seed = manifest.at("seed");
-  if (!seed.is_number_unsigned()) fail<ModelError>("[checkpoint] seed = {}. Wanted: a whole number", seed.dump());
+  if (!seed.is_number_unsigned())
+    fail<ModelError>("[checkpoint] seed = {}. Wanted: a whole number of at least 0", seed.dump());
   state.seed = seed;
   checkpoint.fingerprint = manifest.at("configuration");
   if (manifest.contains("made_on")) checkpoint.made_on = manifest["made_on"];

@@ -11,6 +11,7 @@
 #include "core/error.hpp"
 #include "core/escape.hpp"
 #include "core/nesting.hpp"
+#include "core/whole_number.hpp"
 #include "data/file.hpp"
 #include "data/repeated_key.hpp"
 #include "store/atomic_file.hpp"
@@ -124,10 +125,8 @@ class Reader {
   }
 
   [[nodiscard]] std::int64_t number(const Json& value, const std::string& name) const {
-    if (!value.is_number_unsigned() || value.get<std::uint64_t>() > 0x7fffffffffffffffULL) {
-      bad(fmt::format("tensor '{}' has an offset or size that is no whole number of 63 bits", name));
-    }
-    return static_cast<std::int64_t>(value.get<std::uint64_t>());
+    if (const auto whole = as_whole(value, 0, most_whole)) return *whole;
+    bad(fmt::format("tensor '{}' has an offset or size that is no whole number of 63 bits", name));
   }
 
   /// Checks that tensors neither overlap nor leave gaps, after sorting them by offset, which is the order in which they

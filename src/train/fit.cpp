@@ -78,8 +78,7 @@ class Fit {
     check();
     check_objective();
     // accumulated batches are shards of one larger batch, so that both give the same bits
-    shard_size_ = options_.shard_size > 0 ? options_.shard_size
-                                          : objectives_.shard_size(*state_.layout, *training_, length_.batch);
+    shard_size_ = objectives_.shard_size(options_.shard_size, state_, *training_, length_.batch);
     if (options_.layer_norms) history_.layers = objectives_.layers(state_);
     (void)objectives_.add_row_tables(state_, rows_);
     start_or_resume();

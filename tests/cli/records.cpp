@@ -138,6 +138,11 @@ TEST_F(DataRecords, ADamagedRecordIsRefused) {
   expect_refused(run("evaluate a"), 4, {"data.json is damaged: values nested too deep"});
   write(name, before.substr(0, at));
   expect_refused(run("evaluate a"), 4, {"data.json is damaged: "});
+  for (const std::string number : {"1e+111", "120.5"}) {
+    write(name, before.substr(0, at) + "\"rows\": " + number + "," + before.substr(at + rows.size()));
+    const std::string said = "\"rows\" is " + number + ". Wanted: a whole number";
+    expect_refused(run("evaluate a"), 4, {"data.json is damaged: ", said.c_str()});
+  }
 }
 
 TEST_F(DataRecords, ResumeOnChangedDataIsRefusedNamingTheChange) {

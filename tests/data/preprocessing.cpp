@@ -464,7 +464,8 @@ TEST(Preprocessing, JsonWithANumberThatIsNotWholeIsAModelErrorWhereOneIsWanted) 
         SCOPED_TRACE(item.key());
         Json json = Json::parse(text);
         json[Json::json_pointer(item.key())] = value;
-        expect_error<ModelError>([&] { (void)Preprocessing::from_json(json.dump()); }, {"[preprocessing]"});
+        expect_error<ModelError>([&] { (void)Preprocessing::from_json(json.dump()); },
+                                 {"[preprocessing]", " is " + value.dump() + ". Wanted: a whole number"});
         ++tried;
       }
     }

@@ -70,28 +70,67 @@ TEST_P(ShardSize, ByDefault) {
   EXPECT_FALSE(identical(after(0), after(wanted < c.batch ? c.batch : (c.batch + 3) / 4)));
 }
 
+Dataset images(std::uint64_t seed, std::int64_t rows) {
+  Dataset data;
+  data.set("input", random_normal({rows, 784}, seed));
+  data.set("target", random_uniform({rows}, 0, 3, seed, f64).to(i32));
+  return data;
+}
+ModelFunction dense() { return nn::mlp(4, {.hidden = {256, 128}}); }
+
+TEST(ShardSizes, AreThoseOfFit) {
+  const Dataset data = images(1, 64);
+  const auto trained_in = [&](std::int64_t shard_size) {
+    Trainer trainer(dense(), loss::cross_entropy, optim::sgd({.lr = 0.1}), 1);
+    (void)trainer.fit(data, {.epochs = 2, .batch_size = 64, .shard_size = shard_size});
+    return trainer.state().parameters;
+  };
+  const std::int64_t wanted = chosen_device().takes_batches_whole() ? 64 : 32;
+  EXPECT_TRUE(identical(trained_in(0), trained_in(wanted)));
+  EXPECT_FALSE(identical(trained_in(0), trained_in(wanted == 32 ? 64 : 32)));
+}
+
+/// The second objective does little for each parameter, so it takes the batch whole, and then the first does too.
+TEST(ShardSizes, OfObjectivesInTurnAreTheLargest) {
+  const Dataset data = images(1, 64);
+  const Objective large = objective_of(dense(), loss::cross_entropy);
+  const auto trainer = [&] {
+    return Trainer({{"large", [&](Scope s, const Batch& b) { return large(s / "net", b); }, optim::sgd({.lr = 0.1})},
+                    {"small",
+                     [](Scope s, const Batch& b) {
+                       const Var x = mean(b["input"], {1});
+                       return loss::mse(x * s.parameter("w", {1}), x);
+                     },
+                     optim::sgd({.lr = 0.1})}},
+                   {.threads = 1});
+  };
+  const auto trained_in = [&](std::int64_t shard_size) {
+    Trainer one = trainer();
+    (void)one.fit(data, {.epochs = 2, .batch_size = 64, .shard_size = shard_size});
+    return one.state().parameters;
+  };
+  EXPECT_TRUE(identical(trained_in(0), trained_in(64)));
+  EXPECT_FALSE(identical(trained_in(0), trained_in(32)));
+  if (chosen_device().far()) return;  // where nothing is measured
+  EXPECT_EQ(trainer().measure(data).shards, 1);
+}
+
 /// In a loop of the user's own each batch is another dataset, and the size is not worked out anew for each.
 TEST(ShardSizes, AreKnownForBatchesLikeTheOneBefore) {
   int traces = 0;
-  const Objective dense = objective_of(nn::mlp(4, {.hidden = {256, 128}}), loss::cross_entropy);
+  const Objective traced = objective_of(dense(), loss::cross_entropy);
   TrainStep step(
       [&](Scope s, const Batch& b) {
         ++traces;
-        return dense(s, b);
+        return traced(s, b);
       },
       optim::sgd({.lr = 0.1}), 1);
-  const auto batch = [](std::uint64_t seed, std::int64_t rows) {
-    Dataset data;
-    data.set("input", random_normal({rows, 784}, seed));
-    data.set("target", random_uniform({rows}, 0, 3, seed, f64).to(i32));
-    return data;
-  };
-  State state = step.init(batch(1, 128), 1);
-  (void)step(state, batch(1, 128));
+  State state = step.init(images(1, 128), 1);
+  (void)step(state, images(1, 128));
   const int before = traces;
-  for (const std::uint64_t seed : {2, 3, 4}) (void)step(state, batch(seed, 128));
+  for (const std::uint64_t seed : {2, 3, 4}) (void)step(state, images(seed, 128));
   EXPECT_EQ(traces, before);
-  (void)step(state, batch(5, 64));  // which is cut otherwise
+  (void)step(state, images(5, 64));  // which is cut otherwise
   EXPECT_GT(traces, before);
 }
 

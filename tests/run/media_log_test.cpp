@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <nlohmann/json.hpp>
+
 #include "temporary_folder.hpp"
 
 namespace thalweg {
@@ -31,6 +34,24 @@ TEST(MediaLog, ReturnsMediaByNameAndRemovesThoseAfterAResume) {
   EXPECT_EQ(series[0].name, "drawn/../x");  // the first series that still has a medium at its first moment
   EXPECT_EQ(series[0].moments.size(), 2u);
   EXPECT_EQ(series[1].moments.size(), 1u);
+}
+
+TEST(MediaLog, SkipsLinesWithNumbersThatAreNotWhole) {
+  const testing::TemporaryFolder folder;
+  MediaLog log(folder / "");
+  log.add(1, 7, {{"first", Medium::text("one")}});
+  std::string text;
+  std::getline(std::ifstream(folder / "media.jsonl"), text);
+  const auto line = nlohmann::json::parse(text);
+  for (const char* key : {"epoch", "step"}) {
+    for (const double value : {1.5, 1e111}) {
+      nlohmann::json damaged = line;
+      damaged[key] = value;
+      std::ofstream(folder / "media.jsonl", std::ios::app) << damaged.dump() << "\n";
+    }
+  }
+  ASSERT_EQ(log.series().size(), 1u);
+  EXPECT_EQ(log.series()[0].moments.size(), 1u);
 }
 
 TEST(MediaLog, KeepsAllMediaOfOneStep) {

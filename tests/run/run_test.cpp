@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <map>
 
 #include "temporary_folder.hpp"
 #include "thalweg/error.hpp"
@@ -43,6 +44,27 @@ TEST_F(MetricsLogs, DamagedLinesAreSkipped) {
     log.cut_after(2);
     EXPECT_EQ(log.history().steps.size(), 2U) << damaged.substr(0, 40);
     EXPECT_TRUE(log.history().epochs.empty());
+  }
+}
+
+TEST_F(MetricsLogs, LooksWithNumbersThatAreNotWholeAreSkipped) {
+  MetricsLog log(path("metrics.jsonl"));
+  log.add(Look{.step = 2, .epoch = 1, .batch_size = 4, .layers = {{"a", 0.5, {.bins = {{-12, 3}}, .unmoved = 1}}}});
+  const std::string good = read("metrics.jsonl");
+  ASSERT_EQ(log.looks().size(), 1U);
+  EXPECT_EQ(log.looks()[0].layers[0].rates.bins, (std::map<int, std::int64_t>{{-12, 3}}));
+  for (const auto& [from, to] :
+       std::vector<std::pair<std::string, std::string>>{{"\"first\":-12", "\"first\":1e111"},
+                                                        {"\"first\":-12", "\"first\":-1.5"},
+                                                        {"\"first\":-12", "\"first\":2147483647"},
+                                                        {"[3]", "[2.5]"},
+                                                        {"[3]", "[-3]"},
+                                                        {"\"unmoved\":1", "\"unmoved\":1e111"}}) {
+    std::string damaged = good;
+    ASSERT_NE(damaged.find(from), std::string::npos) << good;
+    damaged.replace(damaged.find(from), from.size(), to);
+    write("metrics.jsonl", damaged + good);
+    EXPECT_EQ(log.looks().size(), 1U) << damaged;
   }
 }
 
